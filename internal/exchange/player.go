@@ -1,0 +1,193 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// MaxBody is the size in bytes up to which a request's body is read; a larger one
+// is answered with 413.
+const MaxBody = 32 << 20
+
+// Handler serves a Responder over HTTP: it reads the request whole, asks for the
+// script and plays it. It is safe for concurrent use.
+type Handler struct {
+	Responder Responder
+	// Inspect fills Model and Stream of a request; nil leaves them zero.
+	Inspect func(*Request)
+}
+
+// ServeHTTP implements http.Handler.
+func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		status := http.StatusBadRequest
+		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, fmt.Sprintf("reading the request: %v", err), status)
+		return
+	}
+	req := &Request{HTTP: r, Body: body}
+	if h.Inspect != nil {
+		h.Inspect(req)
+	}
+	Play(r.Context(), w, h.Responder.Respond(r.Context(), req))
+}
+
+// Play performs s on w and returns what was delivered. It ends early when ctx
+// does, which net/http arranges when the client leaves. Steps due at once are
+// written together; the writer is flushed before every wait and at the end. A
+// script that ends in [Cut] or [Reset] does not return: it panics with
+// http.ErrAbortHandler after Done was called, which is how net/http closes a
+// connection without finishing the reply.
+func Play(ctx context.Context, w http.ResponseWriter, s Script) Delivery {
+	p := player{w: w, rc: http.NewResponseController(w), script: s}
+	p.d = Delivery{End: s.End, Start: time.Now()}
+	p.due = p.d.Start
+	gone := p.perform(ctx)
+	p.d.Finish = time.Now()
+	if gone {
+		p.d.Left = p.d.Finish
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	if s.Done != nil {
+		s.Done(p.d)
+	}
+	if !gone && s.End == Reset {
+		p.reset()
+	}
+	if gone || s.End != Close {
+		// Also when the client is gone: net/http must not send a terminator that
+		// the script did not come to.
+		panic(http.ErrAbortHandler)
+	}
+	return p.d
+}
+
+type player struct {
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	script Script
+	d      Delivery
+	due    time.Time
+	timer  *time.Timer
+}
+
+// perform reports whether the client left before the end.
+func (p *player) perform(ctx context.Context) (gone bool) {
+	if !p.wait(ctx, p.script.Wait) {
+		return true
+	}
+	if p.script.Silent {
+		return p.script.End == Hold && p.hold(ctx)
+	}
+	p.header()
+	if p.script.Steps != nil {
+		for step := range p.script.Steps {
+			if p.script.Live {
+				p.due = time.Now()
+			}
+			if step.Wait > 0 && (p.flush() != nil || !p.wait(ctx, step.Wait)) {
+				return true
+			}
+			if !p.write(step) {
+				return true
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return true
+	}
+	if p.script.End == Close {
+		return false // net/http flushes together with the terminator
+	}
+	if p.flush() != nil {
+		return true
+	}
+	return p.script.End == Hold && p.hold(ctx)
+}
+
+func (p *player) header() {
+	h := p.w.Header()
+	for k, v := range p.script.Header {
+		h[k] = v
+	}
+	p.d.Status = p.script.Status
+	if p.d.Status == 0 {
+		p.d.Status = http.StatusOK
+	}
+	p.w.WriteHeader(p.d.Status)
+}
+
+func (p *player) write(s Step) bool {
+	if len(s.Bytes) > 0 {
+		n, err := p.w.Write(s.Bytes)
+		p.d.Bytes += int64(n)
+		if err != nil {
+			return false
+		}
+	}
+	switch s.Kind {
+	case Content:
+		if p.d.Content == 0 {
+			p.d.First = time.Now()
+		}
+		p.d.Content++
+	case Terminal:
+		p.d.Terminal = true
+	case Failure:
+		p.d.Failure = true
+	}
+	return true
+}
+
+func (p *player) flush() error { return p.rc.Flush() }
+
+// wait sleeps until d after the step before was due. It reports false when ctx
+// ended first.
+func (p *player) wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	p.due = p.due.Add(d)
+	left := time.Until(p.due)
+	if left <= 0 {
+		return ctx.Err() == nil
+	}
+	if p.timer == nil {
+		p.timer = time.NewTimer(left)
+	} else {
+		p.timer.Reset(left)
+	}
+	select {
+	case <-p.timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// hold keeps the connection open until the client leaves.
+func (p *player) hold(ctx context.Context) bool {
+	<-ctx.Done()
+	return true
+}
+
+// reset takes the connection from net/http and makes its close an RST.
+func (p *player) reset() {
+	conn, _, err := p.rc.Hijack()
+	if err != nil {
+		return // HTTP/2: the panic that follows resets the stream
+	}
+	if c, ok := conn.(interface{ SetLinger(int) error }); ok {
+		_ = c.SetLinger(0)
+	}
+	_ = conn.Close()
+}

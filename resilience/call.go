@@ -1,0 +1,97 @@
+package resilience
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/agentchaos/chaos/internal/dialect"
+	"github.com/agentchaos/chaos/internal/seed"
+)
+
+// The words of a model call, shared with the dialects.
+type (
+	Message  = dialect.Message
+	Tool     = dialect.Tool
+	ToolCall = dialect.ToolCall
+	Usage    = dialect.Usage
+	Request  = dialect.Request
+	Finish   = dialect.Finish
+)
+
+// Target is one place that a model call can go to.
+type Target struct{ Provider, Model string }
+
+// String gives provider/model.
+func (t Target) String() string { return t.Provider + "/" + t.Model }
+
+// Reply is what one attempt at a model brought.
+type Reply struct {
+	dialect.Reply
+	TTFT   time.Duration // from the start of the attempt to the first content event; 0 if unary
+	MaxGap time.Duration // the longest silence between two content events
+}
+
+// ModelClient makes one attempt at one model. Implementations do not retry, are
+// safe for concurrent use, and return an *Error that tells what happened. They call
+// Progress from the context (see WithProgress) as a stream advances.
+type ModelClient interface {
+	Complete(ctx context.Context, t Target, q Request) (Reply, error)
+}
+
+// Implementation is one way to run a tool: one attempt, no retries.
+type Implementation struct {
+	Name string // tavily
+	Call func(ctx context.Context, arguments json.RawMessage) (json.RawMessage, error)
+}
+
+// ToolSpec is a tool as the stack sees it.
+type ToolSpec struct {
+	Name            string
+	Implementations []Implementation // the primary first
+	Idempotent      bool             // may be retried after an unknown outcome
+	// Timeout names the class in Timeouts (webSearch, databaseQuery, toolExecution)
+	// or is a duration; "" is toolExecution.
+	Timeout string
+}
+
+// Result is how a call ended, successful or not.
+type Result struct {
+	Reply    Reply           // of a model call
+	Output   json.RawMessage // of a tool call
+	Served   string          // target that answered: openai/gpt-4o, web_search/brave; "" if none
+	Fallback bool            // served by another than the first target
+	Attempts int             // started, over all targets
+}
+
+// Event is something the stack did; see Observer.
+type Event struct {
+	Kind   EventKind
+	Key    seed.Key // request, call, attempt
+	Op     string   // llm or tool
+	Target string
+	Start  time.Time // of the attempt; of a transition its instant
+	End    time.Time
+	Class  Class // of a failed attempt; "" for success
+	TTFT   time.Duration
+	MaxGap time.Duration
+	From   State // of a transition
+	To     State
+	Reason string        // of a transition or a skip
+	Delay  time.Duration // of a wait before a retry
+}
+
+// EventKind says what an Event tells.
+type EventKind uint8
+
+// The kinds of event.
+const (
+	AttemptDone EventKind = iota // one attempt ended
+	RetryWait                    // the stack waits before the next attempt
+	TargetSkip                   // a target was passed over without an attempt
+	Transition                   // a breaker changed its state
+)
+
+// Observer hears the stack's events. It is called synchronously, with no lock
+// held, by many goroutines at once; nil is allowed wherever one is taken.
+type Observer func(Event)
