@@ -122,10 +122,14 @@ type Dialect struct {
 	// Encode gives path (below the base URL) and body of a chat request, and sets
 	// what headers it needs, credentials included.
 	Encode func(h http.Header, apiKey string, q Request) (path string, body []byte)
-	// Decode reads a unary reply; a reply that lacks a choice or a finish reason,
-	// or carries an error inside a 200, is an error.
+	// Decode reads a unary reply. An error inside a 200 is an error of type *Error
+	// with Status 200; a reply that lacks a choice or a finish reason, or is no JSON,
+	// is any other error.
 	Decode func(body []byte) (Reply, error)
-	// DecodeEvent reads one event of a stream.
+	// DecodeEvent reads one event of a stream as a Scanner gave it. An error
+	// reported inside the stream comes as both Event.Err and an error of type *Error;
+	// any other error means that the event is malformed. A refusal is content whose
+	// Finish is FinishContentFilter.
 	DecodeEvent func(name string, data []byte) (Event, error)
 	// DecodeError reads an error reply; a body it does not understand gives an
 	// Error with Status and a cut of the text.
@@ -133,4 +137,4 @@ type Dialect struct {
 }
 
 // Dialects holds every dialect by its name in a scenario file.
-var Dialects = map[string]*Dialect{}
+var Dialects = map[string]*Dialect{"openai": &openAI}
