@@ -60,10 +60,10 @@ func Play(ctx context.Context, w http.ResponseWriter, s Script) Delivery {
 	if s.Done != nil {
 		s.Done(p.d)
 	}
-	if !gone && s.End == Reset {
+	if !gone && p.d.End == Reset {
 		p.reset()
 	}
-	if gone || s.End != Close {
+	if gone || p.d.End != Close {
 		// Also when the client is gone: net/http must not send a terminator that
 		// the script did not come to.
 		panic(http.ErrAbortHandler)
@@ -100,18 +100,22 @@ func (p *player) perform(ctx context.Context) (gone bool) {
 			if !p.write(step) {
 				return true
 			}
+			if step.End != Close {
+				p.d.End = step.End
+				break
+			}
 		}
 	}
 	if ctx.Err() != nil {
 		return true
 	}
-	if p.script.End == Close {
+	if p.d.End == Close {
 		return false // net/http flushes together with the terminator
 	}
 	if p.flush() != nil {
 		return true
 	}
-	return p.script.End == Hold && p.hold(ctx)
+	return p.d.End == Hold && p.hold(ctx)
 }
 
 func (p *player) header() {

@@ -36,8 +36,11 @@ func (k Kind) String() string {
 // late step does not delay those after it.
 type Step struct {
 	Wait  time.Duration
-	Kind  Kind
 	Bytes []byte
+	Kind  Kind
+	// End other than Close ends the script right after this step, in that way
+	// instead of the script's own.
+	End End
 }
 
 // End says how a script ends once its steps are written.
