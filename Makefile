@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fuzz bench golden demo check
+
+FUZZTIME ?= 20s
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build ./chaos
+	go build -o chaos ./cmd/chaos
+
+test: ## run every test, the library scenarios included
+	go test ./...
+
+race: ## the same under the race detector
+	go test -race ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { echo 'not formatted:'; gofmt -l .; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (20s)
+	@go list ./... | while read -r package; do \
+		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+		done; \
+	done
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+golden: ## rewrite golden files, scripts and the schema from what the code does now
+	go run ./cmd/chaos schema > chaos.schema.json.new && mv chaos.schema.json.new chaos.schema.json
+	@grep -rl --include='*_test.go' '"update"' . | xargs -n1 dirname | sort -u | while read -r package; do \
+		go test "$$package" -update || exit 1; \
+	done
+
+demo: ## watch a provider go down
+	go run ./cmd/chaos run provider-outage
+
+check: ## everything that CI does
+	bash .ci/run
