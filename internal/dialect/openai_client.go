@@ -110,7 +110,7 @@ func appendOpenAITools(b []byte, q Request) []byte {
 
 // openAIObject parses one JSON object and finds an error that it reports.
 func openAIObject(data []byte) (gjson.Result, error) {
-	if !gjson.ValidBytes(data) {
+	if !validJSON(data) {
 		return gjson.Result{}, errors.New("dialect: reply is not valid JSON")
 	}
 	doc := gjson.ParseBytes(data)
@@ -137,7 +137,7 @@ func openAIErrorOf(status int, e gjson.Result) *Error {
 }
 
 func openAIDecodeError(status int, body []byte) *Error {
-	if gjson.ValidBytes(body) {
+	if validJSON(body) {
 		if e := gjson.GetBytes(body, "error"); e.IsObject() || e.Type == gjson.String {
 			return openAIErrorOf(status, e)
 		}

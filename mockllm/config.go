@@ -1,0 +1,116 @@
+// Package mockllm is a model provider and its tools, as an agent meets them over
+// HTTP: the endpoints and replies of real dialects, with first-token times, gaps,
+// token counts and errors drawn from keyed distributions. One seed gives one
+// behaviour, whatever order requests arrive in.
+package mockllm
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/agentchaos/chaos/internal/dialect"
+	"github.com/agentchaos/chaos/internal/seed"
+)
+
+// Provider is how one model provider behaves while no fault hits it.
+type Provider struct {
+	// Dialect names the wire format it speaks; openai by default.
+	Dialect string `yaml:"dialect,omitempty" json:"dialect,omitempty" jsonschema:"enum=openai"`
+	// ErrorRate is the chance per attempt of an error of the provider's own.
+	ErrorRate float64 `yaml:"errorRate,omitempty" json:"errorRate,omitempty" jsonschema:"minimum=0,maximum=1"`
+	// Models are the models it serves. Without any it serves every model, with the
+	// default behaviour.
+	Models map[string]Model `yaml:"models,omitempty" json:"models,omitempty"`
+}
+
+// Model is how fast and how much one model answers.
+type Model struct {
+	TTFT   seed.Latency `yaml:"ttft,omitempty" json:"ttft"`     // to the first token; p50 400ms, p99 1200ms
+	Gap    seed.Latency `yaml:"gap,omitempty" json:"gap"`       // between two tokens; p50 15ms
+	Tokens seed.Count   `yaml:"tokens,omitempty" json:"tokens"` // of an answer; p50 60, p99 200
+}
+
+// Tool is how one implementation of a tool behaves while no fault hits it.
+type Tool struct {
+	Latency   seed.Latency `yaml:"latency,omitempty" json:"latency"` // p50 50ms, p99 200ms
+	ErrorRate float64      `yaml:"errorRate,omitempty" json:"errorRate,omitempty" jsonschema:"minimum=0,maximum=1"`
+}
+
+// SetDefaults fills what was left out. It changes the values of Models in place.
+func (p *Provider) SetDefaults() {
+	if p.Dialect == "" {
+		p.Dialect = "openai"
+	}
+	for name, m := range p.Models {
+		m.SetDefaults()
+		p.Models[name] = m
+	}
+}
+
+// SetDefaults fills what was left out with a healthy hosted model's figures.
+func (m *Model) SetDefaults() {
+	if m.TTFT.IsZero() {
+		m.TTFT = seed.Latency{P50: 400 * time.Millisecond, P99: 1200 * time.Millisecond}
+	}
+	if m.Gap.IsZero() {
+		m.Gap = seed.Latency{P50: 15 * time.Millisecond}
+	}
+	if m.Tokens.IsZero() {
+		m.Tokens = seed.Count{P50: 60, P99: 200}
+	}
+}
+
+// SetDefaults fills what was left out.
+func (t *Tool) SetDefaults() {
+	if t.Latency.IsZero() {
+		t.Latency = seed.Latency{P50: 50 * time.Millisecond, P99: 200 * time.Millisecond}
+	}
+}
+
+// Validate reports every mistake, each beginning with the path of its field.
+func (p *Provider) Validate() error {
+	var errs []error
+	if dialect.Dialects[p.Dialect] == nil {
+		errs = append(errs, fmt.Errorf("dialect: %q is unknown; there is %s",
+			p.Dialect, slices.Sorted(maps.Keys(dialect.Dialects))))
+	}
+	errs = append(errs, validateRate(p.ErrorRate))
+	for _, name := range slices.Sorted(maps.Keys(p.Models)) {
+		m := p.Models[name]
+		errs = append(errs, validateAt("models."+name+".", &m)...)
+	}
+	return errors.Join(errs...)
+}
+
+func validateAt(prefix string, m *Model) []error {
+	return []error{
+		wrap(prefix+"ttft", m.TTFT.Validate()),
+		wrap(prefix+"gap", m.Gap.Validate()),
+		wrap(prefix+"tokens", m.Tokens.Validate()),
+	}
+}
+
+// Validate reports every mistake, each beginning with the name of its field.
+func (m *Model) Validate() error { return errors.Join(validateAt("", m)...) }
+
+// Validate reports every mistake, each beginning with the name of its field.
+func (t *Tool) Validate() error {
+	return errors.Join(wrap("latency", t.Latency.Validate()), validateRate(t.ErrorRate))
+}
+
+func validateRate(rate float64) error {
+	if rate >= 0 && rate <= 1 {
+		return nil
+	}
+	return errors.New("errorRate: must lie in [0, 1]")
+}
+
+func wrap(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
