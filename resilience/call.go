@@ -33,8 +33,9 @@ type Reply struct {
 }
 
 // ModelClient makes one attempt at one model. Implementations do not retry, are
-// safe for concurrent use, and return an *Error that tells what happened. They call
-// Progress from the context (see WithProgress) as a stream advances.
+// safe for concurrent use, and return an *Error that tells what happened. They report
+// to ProgressFrom(ctx) as a stream advances. Beside an error the Reply may hold the
+// times of what was received.
 type ModelClient interface {
 	Complete(ctx context.Context, t Target, q Request) (Reply, error)
 }
@@ -72,7 +73,7 @@ type Event struct {
 	Target string
 	Start  time.Time // of the attempt; of a transition its instant
 	End    time.Time
-	Class  Class // of a failed attempt; "" for success
+	Class  Class // of the failure told of; "" for success
 	TTFT   time.Duration
 	MaxGap time.Duration
 	From   State // of a transition
@@ -95,3 +96,10 @@ const (
 // Observer hears the stack's events. It is called synchronously, with no lock
 // held, by many goroutines at once; nil is allowed wherever one is taken.
 type Observer func(Event)
+
+// emit tells o, if there is one.
+func (o Observer) emit(e Event) {
+	if o != nil {
+		o(e)
+	}
+}

@@ -56,3 +56,61 @@ type Timeouts struct {
 	ContentIdle   time.Duration `yaml:"contentIdle,omitempty" json:"contentIdle"`     // 60s; only content resets it
 	Connect       time.Duration `yaml:"connect,omitempty" json:"connect"`             // 5s
 }
+
+// SetDefaults fills the fields left out of the patterns that are present.
+func (c *Config) SetDefaults() {
+	orElse(&c.Client, "strict")
+	if c.Retry != nil {
+		c.Retry.SetDefaults()
+	}
+	if c.Breaker != nil {
+		c.Breaker.SetDefaults()
+	}
+	if c.Timeouts != nil {
+		c.Timeouts.SetDefaults()
+	}
+}
+
+// SetDefaults fills the fields left out.
+func (r *Retry) SetDefaults() {
+	orElse(&r.MaxAttempts, 3)
+	orElse(&r.BaseDelay, time.Second)
+	orElse(&r.MaxDelay, time.Minute)
+	orElse(&r.ExponentialBase, 2)
+	orElse(&r.Jitter, "full")
+	orElse(&r.RetryAfterCap, 2*time.Minute)
+}
+
+// SetDefaults fills the fields left out, but for Lease: it depends on the target's
+// attempt timeout.
+func (b *Breaker) SetDefaults() {
+	orElse(&b.Mode, "adaptive")
+	orElse(&b.FailureThreshold, 5)
+	orElse(&b.FailureRate, 0.5)
+	orElse(&b.MinimumCalls, 20)
+	orElse(&b.MonitoringWindow, time.Minute)
+	orElse(&b.RecoveryTimeout, 30*time.Second)
+	orElse(&b.OpenFactor, 2)
+	orElse(&b.OpenMax, max(5*time.Minute, b.RecoveryTimeout))
+	orElse(&b.HalfOpenMaxCalls, 3)
+	orElse(&b.SuccessThreshold, 2)
+}
+
+// SetDefaults fills the fields left out.
+func (t *Timeouts) SetDefaults() {
+	orElse(&t.LLMCall, 45*time.Second)
+	orElse(&t.ToolExecution, 15*time.Second)
+	orElse(&t.WebSearch, 10*time.Second)
+	orElse(&t.DatabaseQuery, 5*time.Second)
+	orElse(&t.TotalRequest, 2*time.Minute)
+	orElse(&t.FirstToken, 10*time.Second)
+	orElse(&t.StreamIdle, 15*time.Second)
+	orElse(&t.ContentIdle, time.Minute)
+	orElse(&t.Connect, 5*time.Second)
+}
+
+func orElse[T comparable](v *T, d T) {
+	if *v == *new(T) {
+		*v = d
+	}
+}

@@ -1,11 +1,41 @@
 package resilience
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
-// Class is the error class of a failed attempt or call, as reports name it.
+// Class is the error class of a failed attempt or call, as reports name it. What
+// each pattern makes of it:
+//
+//	class             retry here             next target   breaker
+//	connect, reset    unless committed       yes           failure
+//	server_error      unless committed       yes           failure
+//	overloaded        unless committed       yes           failure
+//	timeout           unless committed       yes           failure
+//	first_token       unless committed       yes           failure
+//	stream_idle       unless committed       yes           failure
+//	truncated         unless committed       yes           failure
+//	malformed         unless committed       yes           failure
+//	error_in_200      unless committed       yes           failure
+//	other             unless committed       yes           failure
+//	rate_limit        after Retry-After      yes           neutral
+//	quota, auth       no                     yes           neutral
+//	conflict          models only            no            neutral
+//	tool_arguments    unless committed       yes           neutral
+//	bad_request       no                     no            neutral
+//	context_length    no                     no            neutral
+//	content_filter    no                     no            neutral
+//	unknown_outcome   no                     no            as what caused it
+//	breaker_open      no                     yes           not recorded
+//	deadline          no                     no            neutral
+//	cancelled         no                     no            neutral
+//
+// A server's x-should-retry overrides the second column. Once content was committed
+// the call fails: no other target may replay it silently either.
 type Class string
 
 // The classes.
@@ -32,7 +62,41 @@ const (
 	ClassOpen          Class = "breaker_open"    // every target's breaker was open
 	ClassDeadline      Class = "deadline"        // the total time of the request was up
 	ClassCancelled     Class = "cancelled"       // the caller gave up
+	ClassOther         Class = "other"           // an error of no known kind
 )
+
+// outcome is what an attempt tells a breaker about its target.
+type outcome uint8
+
+const (
+	neutral outcome = iota // no evidence: the slot is freed, nothing is counted
+	success
+	failure
+)
+
+// rule is a line of the table above.
+type rule struct {
+	retry, fall bool
+	breaker     outcome
+}
+
+var (
+	faulty   = rule{retry: true, fall: true, breaker: failure}
+	spent    = rule{fall: true}
+	hopeless = rule{}
+)
+
+var rules = map[Class]rule{
+	ClassConnect: faulty, ClassReset: faulty, ClassServer: faulty, ClassOverloaded: faulty,
+	ClassTimeout: faulty, ClassFirstToken: faulty, ClassStreamIdle: faulty,
+	ClassTruncated: faulty, ClassMalformed: faulty, ClassInBand: faulty, ClassOther: faulty,
+	ClassRateLimit:     {retry: true, fall: true},
+	ClassToolArguments: {retry: true, fall: true},
+	ClassConflict:      {retry: true},
+	ClassQuota:         spent, ClassAuth: spent, ClassOpen: spent,
+	ClassRequest: hopeless, ClassContextLength: hopeless, ClassFilter: hopeless,
+	ClassToolUnknown: hopeless, ClassDeadline: hopeless, ClassCancelled: hopeless,
+}
 
 // Error is a failed attempt.
 type Error struct {
@@ -44,12 +108,122 @@ type Error struct {
 	ShouldRetry *bool
 	// Committed is true once content was delivered: nothing may be replayed silently.
 	Committed bool
-	Message   string
-	Cause     error
+	// Unsent is true if the request provably never reached the server.
+	Unsent  bool
+	Message string
+	Cause   error
 }
+
+// Error implements error.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Target != "" {
+		b.WriteString(e.Target + ": ")
+	}
+	b.WriteString(string(e.Class))
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " (status %d)", e.Status)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	if e.Cause != nil {
+		fmt.Fprintf(&b, ": %v", e.Cause)
+	}
+	return b.String()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Retryable tells whether the same target may be asked again for a model call.
+func (e *Error) Retryable() bool {
+	if e.Committed {
+		return false
+	}
+	if e.ShouldRetry != nil {
+		return *e.ShouldRetry
+	}
+	return rules[e.Class].retry
+}
+
+// Falls tells whether another target may be asked.
+func (e *Error) Falls() bool { return !e.Committed && rules[e.Class].fall }
 
 // ErrOpen is in the tree of an error if every target's breaker was open.
 var ErrOpen = errors.New("resilience: circuit breaker is open")
 
 // ErrDeadline is in the tree of an error if the request's total time was up.
 var ErrDeadline = errors.New("resilience: total deadline exceeded")
+
+// ClassOf gives the class of the first real cause in err; "" for nil and
+// [ClassOther] for an error that no policy has seen.
+func ClassOf(err error) Class {
+	if err == nil {
+		return ""
+	}
+	return AsError(context.Background(), err).Class
+}
+
+// AsError gives the *Error in err. An error without one, or a context error, takes
+// its class from the cause for which ctx ended, if it has: a policy's bound, the
+// total deadline, or the caller.
+func AsError(ctx context.Context, err error) *Error {
+	e := new(Error)
+	known := errors.As(err, &e)
+	if known && (e.Status != 0 || ended[e.Class]) {
+		return e
+	}
+	if ctx.Err() != nil && (!known || isContext(err)) {
+		return fromCause(context.Cause(ctx), e, known)
+	}
+	switch {
+	case known:
+		return e
+	case errors.Is(err, context.Canceled):
+		return &Error{Class: ClassCancelled, Cause: err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Error{Class: ClassTimeout, Cause: err}
+	}
+	return &Error{Class: ClassOther, Cause: err}
+}
+
+// ended are the classes that already say why a context ended.
+var ended = map[Class]bool{
+	ClassTimeout: true, ClassFirstToken: true, ClassStreamIdle: true,
+	ClassDeadline: true, ClassCancelled: true, ClassToolUnknown: true,
+}
+
+func isContext(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// fromCause makes the error of a context that ended; what an attempt knew besides
+// is kept from e.
+func fromCause(cause error, e *Error, known bool) *Error {
+	out := Error{Cause: cause}
+	if known {
+		out = *e
+		out.Cause = cause
+	}
+	var bound *Error
+	switch {
+	case errors.As(cause, &bound):
+		out.Class, out.Message, out.Cause = bound.Class, bound.Message, context.DeadlineExceeded
+	case errors.Is(cause, ErrDeadline):
+		out.Class = ClassDeadline
+	case errors.Is(cause, context.DeadlineExceeded):
+		out.Class, out.Cause = ClassDeadline, errors.Join(ErrDeadline, cause)
+	default:
+		out.Class = ClassCancelled
+	}
+	return &out
+}
+
+// outcomeOf is what err tells a breaker.
+func outcomeOf(ctx context.Context, err error) outcome {
+	if err == nil {
+		return success
+	}
+	return rules[AsError(ctx, err).Class].breaker
+}

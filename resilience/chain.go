@@ -1,0 +1,159 @@
+package resilience
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Chain runs one operation over targets in order until one succeeds: models, or
+// implementations of a tool. An answer is decided by the error alone; an empty one
+// is an answer.
+type Chain struct {
+	Targets []string // names, for errors and events
+	Op      string   // llm or tool, for events
+	// Bound is how long one attempt may take. Under a deadline, every target leaves
+	// that much, or an equal share if less remains, for each of those after it.
+	// 0 keeps equal shares.
+	Bound time.Duration
+	// Falls decides after which failures the next target is tried; nil means
+	// Error.Falls.
+	Falls   func(*Error) bool
+	Observe Observer
+}
+
+// Do runs op, which is told the index of the target, and returns the index that
+// succeeded, or −1 and what failed: an *Error, or a *ChainError after several
+// attempts. Targets whose breaker is open are skipped.
+func (c Chain) Do(ctx context.Context, op func(ctx context.Context, i int) error) (int, error) {
+	var attempts []*Error
+	var reason error
+	for i := range c.Targets {
+		if ctx.Err() != nil {
+			attempts = append(attempts, AsError(ctx, ctx.Err()))
+			break
+		}
+		err := c.share(ctx, i, op)
+		if err == nil {
+			return i, nil
+		}
+		all, why := attemptsOf(ctx, err)
+		last := all[len(all)-1]
+		attempts, reason = append(attempts, all...), why
+		if len(all) == 1 && last.Class == ClassOpen {
+			c.Observe.emit(Event{Kind: TargetSkip, Key: keyOf(ctx), Op: c.Op,
+				Target: c.Targets[i], Start: time.Now(), Class: ClassOpen, Reason: "breaker open"})
+		}
+		if !c.falls(last) {
+			break
+		}
+	}
+	return -1, joined(attempts, reason)
+}
+
+func (c Chain) falls(e *Error) bool {
+	if c.Falls != nil {
+		return c.Falls(e)
+	}
+	return e.Falls()
+}
+
+// share runs op for target i in its part of the time that remains. A stream is held
+// to it only up to its first content.
+func (c Chain) share(ctx context.Context, i int, op func(context.Context, int) error) error {
+	deadline, ok := ctx.Deadline()
+	later := time.Duration(len(c.Targets) - 1 - i)
+	if !ok || later == 0 {
+		return op(ctx, i)
+	}
+	remaining := time.Until(deadline)
+	reserve := remaining / (later + 1)
+	if c.Bound > 0 {
+		reserve = min(reserve, c.Bound)
+	}
+	share := remaining - later*reserve
+	run := func(ctx context.Context) error { return op(ctx, i) }
+	if p := ProgressFrom(ctx); p != nil {
+		return watched(ctx, p, Timeout{FirstToken: share}, expiredShare, run)
+	}
+	return within(ctx, time.Now().Add(share), expiredShare, run)
+}
+
+// ChainError is the failure of a call that took more than one attempt: all of them,
+// the first real cause first, then why it ended (deadline, cancelled), then the
+// targets that were skipped because their breaker was open.
+type ChainError struct {
+	Attempts []*Error
+	// Reason is ErrDeadline if the call was given up because no time was left for
+	// another attempt; else nil.
+	Reason error
+	// RetryAfter is when the first of the targets may be ready again; 0 if unknown.
+	RetryAfter time.Duration
+}
+
+// Error implements error.
+func (e *ChainError) Error() string {
+	first := e.Attempts[0]
+	s := fmt.Sprintf("all %d attempts failed, first %v", len(e.Attempts), first)
+	if rest := e.Attempts[len(e.Attempts)-1]; rest != first {
+		s += fmt.Sprintf("; last %v", rest)
+	}
+	if e.Reason != nil {
+		s += fmt.Sprintf("; %v", e.Reason)
+	}
+	return s
+}
+
+// Unwrap gives the attempts' errors. Those of open breakers are among them only if
+// there is nothing else, so that errors.Is(err, ErrOpen) means that every target
+// was open.
+func (e *ChainError) Unwrap() []error {
+	var all []error
+	for _, a := range e.Attempts {
+		if a.Class != ClassOpen || e.Attempts[0].Class == ClassOpen {
+			all = append(all, a)
+		}
+	}
+	if e.Reason != nil {
+		all = append(all, e.Reason)
+	}
+	return all
+}
+
+// joined makes one error of attempts in the order they happened.
+func joined(attempts []*Error, reason error) error {
+	if len(attempts) == 1 && reason == nil {
+		return attempts[0]
+	}
+	e := &ChainError{Attempts: slices.Clone(attempts), Reason: reason}
+	slices.SortStableFunc(e.Attempts, func(a, b *Error) int { return cmp.Compare(rank(a), rank(b)) })
+	for _, a := range attempts {
+		if a.RetryAfter > 0 && (e.RetryAfter == 0 || a.RetryAfter < e.RetryAfter) {
+			e.RetryAfter = a.RetryAfter
+		}
+	}
+	return e
+}
+
+// rank puts real causes before endings before skips.
+func rank(e *Error) int {
+	switch e.Class {
+	case ClassOpen:
+		return 2
+	case ClassDeadline, ClassCancelled:
+		return 1
+	}
+	return 0
+}
+
+// attemptsOf gives the attempts that err is made of, the one that ended it last.
+func attemptsOf(ctx context.Context, err error) (attempts []*Error, reason error) {
+	var e *ChainError
+	if errors.As(err, &e) {
+		return e.Attempts, e.Reason
+	}
+	return []*Error{AsError(ctx, err)}, nil
+}
