@@ -7,6 +7,19 @@ import "time"
 // Outcome is how an agent request ended.
 type Outcome uint8
 
+// String gives ok, fallback, degraded or failed.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return outcomeNames[Failed]
+}
+
+// Good tells whether the user got a full answer.
+func (o Outcome) Good() bool { return o <= Fallback }
+
+var outcomeNames = [...]string{"ok", "fallback", "degraded", "failed"}
+
 // The outcomes, from best to worst.
 const (
 	OK       Outcome = iota // full answer on the primary path
@@ -75,7 +88,8 @@ type Attempt struct {
 	Left     bool // the client left before the end
 }
 
-// Transition is one change of a breaker's state.
+// Transition is one change of a breaker's state. At counts as the times of a
+// Request do; From and To are closed, open or half-open.
 type Transition struct {
 	At               time.Duration
 	Target           string
@@ -86,13 +100,15 @@ type Transition struct {
 type Run struct {
 	Config      string
 	Seed        uint64
-	Duration    time.Duration // of the measured part, without the warm-up
-	Closed      bool          // closed loop: latency excludes waiting users
-	Requests    []Request
-	Calls       []Call
-	Attempts    []Attempt
-	Transitions []Transition
+	Duration    time.Duration  // of the measured part, without the warm-up
+	Closed      bool           // closed loop: latency excludes waiting users
+	Requests    []Request      // sorted by Index
+	Calls       []Call         // sorted by request and step
+	Attempts    []Attempt      // sorted by request, step and N
+	Transitions []Transition   // sorted by instant and target
 	Fired       map[string]int // by fault name, measured part and warm-up
+	// Dropped counts scheduled agent requests that the sender never started.
+	Dropped     int
 	Interrupted bool
 	// Aborted is why the run ended early by a fault of the harness; "" otherwise.
 	Aborted string

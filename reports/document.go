@@ -1,0 +1,167 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// SchemaVersion is the version of the report document: semver, for its readers.
+const SchemaVersion = "1.0.0"
+
+// Report is everything known after all runs of a scenario. It is plain data, safe
+// for concurrent reading.
+type Report struct {
+	SchemaVersion string          `json:"schemaVersion"`
+	Name          string          `json:"name"`
+	Description   string          `json:"description,omitempty"`
+	Scenario      json.RawMessage `json:"scenario,omitempty"`
+	Clock         string          `json:"clock"` // wall or virtual
+	Status        Status          `json:"status"`
+	Reasons       []string        `json:"reasons,omitempty"` // why it is not passed
+	// Meta is what differs between two runs of the same; nil to compare byte by byte.
+	Meta         *Meta                 `json:"meta,omitempty"`
+	Configs      []ConfigReport        `json:"configs"`
+	Arithmetic   *Arithmetic           `json:"arithmetic,omitempty"`
+	Faults       []FaultCount          `json:"faults"`
+	Windows      []Window              `json:"windows"`
+	SteadyState  *Judgement            `json:"steadyState,omitempty"`
+	Expectations []Judgement           `json:"expectations"`
+	Alerts       []Alert               `json:"alerts"`
+	Definitions  map[string]MetricInfo `json:"definitions"` // of every metric, by name
+}
+
+// Meta tells when, where and by what the runs were made.
+type Meta struct {
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended"`
+	Host    string    `json:"host,omitempty"`
+	System  string    `json:"system,omitempty"` // linux/amd64
+	CPUs    int       `json:"cpus,omitempty"`
+	Go      string    `json:"go,omitempty"`
+	Version string    `json:"version,omitempty"` // of chaos
+}
+
+// ConfigReport is one config over all its seeds. Metrics are keyed as ParseMetric
+// reads them.
+type ConfigReport struct {
+	Name    string           `json:"name"`
+	Runs    []RunReport      `json:"runs"`
+	Metrics map[string]Value `json:"metrics"`
+}
+
+// RunReport is one run; metrics that could not be measured are left out.
+type RunReport struct {
+	Seed     uint64             `json:"seed"`
+	Duration float64            `json:"duration"` // seconds measured
+	Closed   bool               `json:"closed,omitempty"`
+	Metrics  map[string]float64 `json:"metrics"`
+	Series   Series             `json:"series"`
+}
+
+// FaultCount is how often a fault fired in one run in which it could.
+type FaultCount struct {
+	Name     string `json:"name"`
+	Config   string `json:"config"`
+	Seed     uint64 `json:"seed"`
+	Fired    int    `json:"fired"`
+	Optional bool   `json:"optional,omitempty"`
+}
+
+// Window says when a fault was active, in seconds from the end of the warm-up.
+type Window struct {
+	Name   string  `json:"name"`
+	Type   string  `json:"type,omitempty"`
+	Target string  `json:"target,omitempty"`
+	From   float64 `json:"from"`
+	To     float64 `json:"to"`
+}
+
+// Judgement is a bound held against a metric.
+type Judgement struct {
+	Config   string `json:"config"`
+	Metric   string `json:"metric"`
+	Is       string `json:"is"`
+	Observed Value  `json:"observed"`
+	Verdict  string `json:"verdict"` // held or violated, by the point estimate
+	// Resolved is false if the interval straddles the bound or there is none that
+	// could tell.
+	Resolved bool   `json:"resolved"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// The verdicts of a Judgement.
+const (
+	Held     = "held"
+	Violated = "violated"
+)
+
+// Config finds a config's part by its name; nil if there is none.
+func (r *Report) Config(name string) *ConfigReport {
+	for i := range r.Configs {
+		if r.Configs[i].Name == name {
+			return &r.Configs[i]
+		}
+	}
+	return nil
+}
+
+// Metric finds a metric in the form that ParseMetric reads; Known is false if it is
+// not among them.
+func (c *ConfigReport) Metric(name string) Value {
+	if v, ok := c.Metrics[name]; ok {
+		return v
+	}
+	return combine(MetricInfo{}, nil)
+}
+
+// Encode writes the document as indented JSON. The same report gives the same bytes.
+func (r *Report) Encode() ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(r); err != nil {
+		return nil, fmt.Errorf("encode the report: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// Decode reads a document that Encode wrote; another major version is an error.
+func Decode(data []byte) (*Report, error) {
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("decode the report: %w", err)
+	}
+	if len(r.SchemaVersion) < 2 || r.SchemaVersion[:2] != SchemaVersion[:2] {
+		return nil, fmt.Errorf("decode the report: schema version %q, this chaos reads %s", r.SchemaVersion, SchemaVersion)
+	}
+	return &r, nil
+}
+
+// WriteFolder writes report.json and summary.md into dir, which it makes if needed.
+func WriteFolder(dir string, r *Report) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the report's folder: %w", err)
+	}
+	document, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	files := []struct {
+		name string
+		data []byte
+	}{
+		{"report.json", document},
+		{"summary.md", []byte(Markdown(r))},
+	}
+	for _, file := range files {
+		if err := os.WriteFile(filepath.Join(dir, file.name), file.data, 0o644); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package reports
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+const (
+	burst = 1.2    // windows hold a burst if their share of failures is this many times their share of time
+	alike = 0.0005 // a smaller difference is none
+)
+
+// explain says in one sentence, made of the report's own numbers, how measured and
+// predicted differ. It states what was counted and claims no cause beyond it.
+func explain(config string, measured Value, predicted float64, g Gap) string {
+	head := fmt.Sprintf("%s: measured %s", config, withInterval(measured))
+	difference := measured.Value - predicted
+	inside := measured.HasInterval() && predicted >= measured.Low && predicted <= measured.High
+	switch {
+	case math.Abs(difference) < alike:
+		return fmt.Sprintf("%s is what independent attempts predict (%s).", head, percent(predicted))
+	case inside:
+		return fmt.Sprintf("%s agrees with the %s that independent attempts predict: the interval holds it.", head, percent(predicted))
+	case difference < 0:
+		return fmt.Sprintf("%s is %s below the %s that independent attempts predict: %s.", head, points(-difference), percent(predicted), shortfall(g))
+	}
+	return fmt.Sprintf("%s is %s above the %s that independent attempts predict: %s.", head, points(difference), percent(predicted), surplus(difference, g))
+}
+
+func shortfall(g Gap) string {
+	var facts []string
+	if g.Failures > 0 && float64(g.FalseSuccesses) >= 0.5*float64(g.Failures) {
+		facts = append(facts, fmt.Sprintf("%d of its %d failures are answers that the wire says were broken", g.FalseSuccesses, g.Failures))
+	}
+	if g.AllInWindows > 0 && g.InWindows > burst*g.AllInWindows {
+		facts = append(facts, fmt.Sprintf("failures come in bursts, %s of the %d overlap the fault windows, as do %s of all requests", percent(g.InWindows), g.Failures, percent(g.AllInWindows)))
+	}
+	if g.SecondAttempts > 0 && g.SecondFailed > burst*g.FirstFailed {
+		facts = append(facts, fmt.Sprintf("a second attempt failed %s of the time, a first one %s", percent(g.SecondFailed), percent(g.FirstFailed)))
+	}
+	if len(facts) > 0 {
+		return strings.Join(facts, "; ")
+	}
+	if g.CommonestClass != "" {
+		return fmt.Sprintf("no burst shows, the commonest error of its %d failures is %s (%s)", g.Failures, g.CommonestClass, percent(g.CommonestShare))
+	}
+	return fmt.Sprintf("no burst shows, %d agent requests failed or were degraded", g.Failures)
+}
+
+func surplus(difference float64, g Gap) string {
+	switch {
+	case g.FallbackRate >= 0.5*difference:
+		return fmt.Sprintf("%s of its agent requests ended well on a fallback, which retries at one target cannot give", percent(g.FallbackRate))
+	case g.SecondAttempts > 0 && g.SecondFailed < g.FirstFailed:
+		return fmt.Sprintf("a second attempt failed only %s of the time, a first one %s", percent(g.SecondFailed), percent(g.FirstFailed))
+	}
+	return fmt.Sprintf("its first attempts failed %s of the time", percent(g.FirstFailed))
+}
