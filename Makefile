@@ -30,7 +30,8 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
-golden: ## rewrite golden files, scripts and the schema from what the code does now
+golden: ## rewrite the schema, golden files and scripts from what the code does now
+	go test ./scenarios -update
 	go run ./cmd/chaos schema > chaos.schema.json.new && mv chaos.schema.json.new chaos.schema.json
 	@grep -rl --include='*_test.go' '"update"' . | xargs -n1 dirname | sort -u | while read -r package; do \
 		go test "$$package" -update || exit 1; \
