@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/agentchaos/chaos/faults"
-	"github.com/agentchaos/chaos/internal/seed"
+	"github.com/agentchaos/chaos/mockllm"
 	"github.com/agentchaos/chaos/resilience"
 )
 
@@ -85,7 +85,7 @@ type Closed struct {
 	// Users is how many users there are.
 	Users int `yaml:"users" jsonschema:"required,minimum=1"`
 	// Think is how long a user waits after an answer before asking again.
-	Think seed.Latency `yaml:"think,omitempty"`
+	Think time.Duration `yaml:"think,omitempty"`
 }
 
 // Agent is what one agent request does: its calls, one after the other.
@@ -126,22 +126,7 @@ func (s Step) Target() resilience.Target {
 
 // Provider is a mock model provider.
 type Provider struct {
-	// Dialect is the wire format that it speaks.
-	Dialect string `yaml:"dialect" jsonschema:"required"`
-	// ErrorRate is the share of attempts that fail whatever the faults do.
-	ErrorRate float64 `yaml:"errorRate,omitempty" jsonschema:"minimum=0,maximum=1"`
-	// Models are its models by name.
-	Models map[string]Model `yaml:"models" jsonschema:"required"`
-}
-
-// Model is how one model of a mock provider behaves.
-type Model struct {
-	// TTFT is the time to the first token.
-	TTFT seed.Latency `yaml:"ttft,omitempty"`
-	// Gap is the time between two tokens.
-	Gap seed.Latency `yaml:"gap,omitempty"`
-	// Tokens is how many tokens a reply has.
-	Tokens seed.Count `yaml:"tokens,omitempty"`
+	mockllm.Provider `yaml:",inline"`
 }
 
 // Tool is a mock tool.
@@ -151,11 +136,8 @@ type Tool struct {
 	Idempotent bool `yaml:"idempotent,omitempty"`
 	// Timeout is a class of a config's timeouts (toolExecution by default, webSearch,
 	// databaseQuery) or a duration.
-	Timeout string `yaml:"timeout,omitempty"`
-	// Latency is how long a call takes.
-	Latency seed.Latency `yaml:"latency,omitempty"`
-	// ErrorRate is the share of attempts that fail whatever the faults do.
-	ErrorRate float64 `yaml:"errorRate,omitempty" jsonschema:"minimum=0,maximum=1"`
+	Timeout      string `yaml:"timeout,omitempty"`
+	mockllm.Tool `yaml:",inline"`
 	// Implementations are the ways to run it, the primary first; left out, there is
 	// one of the tool's own name with its latency and errorRate.
 	Implementations []Implementation `yaml:"implementations,omitempty"`
@@ -164,11 +146,8 @@ type Tool struct {
 // Implementation is one way to run a tool.
 type Implementation struct {
 	// Name is its key in the file.
-	Name string `yaml:",key"`
-	// Latency is how long a call takes.
-	Latency seed.Latency `yaml:"latency,omitempty"`
-	// ErrorRate is the share of attempts that fail whatever the faults do.
-	ErrorRate float64 `yaml:"errorRate,omitempty" jsonschema:"minimum=0,maximum=1"`
+	Name         string `yaml:",key"`
+	mockllm.Tool `yaml:",inline"`
 }
 
 // Chain lists the implementations of the tool called name: those of the file, or
@@ -177,7 +156,7 @@ func (t Tool) Chain(name string) []Implementation {
 	if len(t.Implementations) > 0 {
 		return t.Implementations
 	}
-	return []Implementation{{Name: name, Latency: t.Latency, ErrorRate: t.ErrorRate}}
+	return []Implementation{{Name: name, Tool: t.Tool}}
 }
 
 // Config is one named resilience config.
@@ -207,5 +186,31 @@ type Expectation struct {
 	Is string `yaml:"is" jsonschema:"required"`
 }
 
-// Warnings lists what is allowed but probably not meant.
+// SetDefaults fills what the file left out.
+func (s *Scenario) SetDefaults() {
+	s.Repeat = max(s.Repeat, 1)
+	if s.Clock == "" {
+		s.Clock = "wall"
+	}
+}
+
+// SetDefaults fills what the file left out; implementations have their own.
+func (t *Tool) SetDefaults() {
+	if len(t.Implementations) == 0 {
+		t.Tool.SetDefaults()
+	}
+}
+
+// SetDefaults fills what the file left out.
+func (a *Arrivals) SetDefaults() {
+	if a.Process == "" {
+		a.Process = "poisson"
+	}
+	if a.Process == "trace" && a.Speed == 0 {
+		a.Speed = 1
+	}
+}
+
+// Warnings lists what the file may say but probably does not mean, each with its
+// position.
 func (s *Scenario) Warnings() []string { return s.warnings }

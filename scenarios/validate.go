@@ -1,0 +1,376 @@
+package scenarios
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agentchaos/chaos/reports"
+)
+
+// checker finds what a well-formed scenario file cannot mean. It keeps quiet about
+// values that could not even be decoded.
+type checker struct {
+	*document
+	s        *Scenario
+	dir      string   // of the scenario file
+	before   Problems // of the decoder
+	warnings []string
+}
+
+var (
+	scenarioName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	partName     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)   // stands in targets and metric labels
+	modelName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:/-]*$`) // may have a namespace
+	labelName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]*$`)
+)
+
+func (c *checker) check() {
+	c.before = c.problems
+	s := c.s
+	if s.Name != "" && !scenarioName.MatchString(s.Name) {
+		c.report("name", "%q must be lower-case letters and digits, with single hyphens between", s.Name)
+	}
+	for i, l := range s.Labels {
+		if !labelName.MatchString(l) {
+			c.report(fmt.Sprintf("labels[%d]", i), "%q must be letters, digits, and any of _ . : -", l)
+		}
+	}
+	if s.Clock == "virtual" {
+		c.report("clock", "the virtual clock is not available yet; use wall")
+	}
+	c.workload()
+	c.providers()
+	c.tools()
+	c.steps()
+	c.configs()
+	c.faults()
+	c.judged()
+	c.unused()
+	c.patience()
+}
+
+// report notes a problem unless the decoder already found one there.
+func (c *checker) report(path, format string, args ...any) {
+	if !c.broken(path) {
+		c.document.report(path, format, args...)
+	}
+}
+
+// broken tells whether the decoder found a problem at path or below it.
+func (c *checker) broken(path string) bool {
+	return slices.ContainsFunc(c.before, func(p Problem) bool {
+		rest, below := strings.CutPrefix(p.Path, path)
+		return below && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
+// warn adds a warning with the position of path.
+func (c *checker) warn(path, format string, args ...any) {
+	before := len(c.problems)
+	c.document.report(path, format, args...)
+	p := c.problems[before]
+	c.problems = c.problems[:before]
+	p.source = ""
+	c.warnings = append(c.warnings, p.String())
+}
+
+func (c *checker) providers() {
+	for name, p := range c.s.Providers {
+		path := join("providers", name)
+		c.name(path, name, partName)
+		for model := range p.Models {
+			c.name(join(path+".models", model), model, modelName)
+		}
+	}
+}
+
+// name checks a name that stands in targets and metrics.
+func (c *checker) name(path, name string, format *regexp.Regexp) {
+	if !format.MatchString(name) {
+		c.report(path, "the name %q must match %s", name, format)
+	}
+}
+
+// timeoutClasses are the timeouts that a tool can name.
+var timeoutClasses = []string{"toolExecution", "webSearch", "databaseQuery"}
+
+func (c *checker) tools() {
+	for name, t := range c.s.Tools {
+		path := join("tools", name)
+		c.name(path, name, partName)
+		if _, clash := c.s.Providers[name]; clash {
+			c.report(path, "there is a provider %q as well; targets must differ", name)
+		}
+		if t.Timeout != "" && !slices.Contains(timeoutClasses, t.Timeout) {
+			if d, err := parseDuration(t.Timeout); err != nil || d == 0 {
+				c.report(path+".timeout", "%q is neither a duration nor one of %s", t.Timeout, strings.Join(timeoutClasses, ", "))
+			}
+		}
+		for _, i := range t.Implementations {
+			c.name(join(path+".implementations", i.Name), i.Name, partName)
+		}
+		if len(t.Implementations) == 0 {
+			continue
+		}
+		for _, key := range []string{"latency", "errorRate"} {
+			if _, given := c.places[join(path, key)]; given {
+				c.report(join(path, key), "has no effect beside implementations; give it to each of them")
+			}
+		}
+	}
+}
+
+// operations are the metric label op's values that no step may be called.
+var operations = []string{"agent_request", "llm", "tool"}
+
+func (c *checker) steps() {
+	if len(c.s.Agent.Steps) == 0 {
+		c.report("agent.steps", "must hold at least one step")
+	}
+	names := map[string]bool{}
+	for i, s := range c.s.Agent.Steps {
+		path := fmt.Sprintf("agent.steps[%d]", i)
+		switch {
+		case s.LLM == "" && s.Tool == "":
+			c.report(path, "must be a call of a model, {llm: NAME, …}, or of a tool, {tool: NAME}")
+		case s.LLM != "" && s.Tool != "":
+			c.report(path, "cannot be a call of a model (llm) and of a tool (tool) at once")
+		case s.Tool != "":
+			c.toolStep(path, s)
+		default:
+			c.llmStep(path, s)
+			if names[s.LLM] {
+				c.report(path+".llm", "there is a step %q already", s.LLM)
+			}
+		}
+		if slices.Contains(operations, s.Name()) {
+			c.report(path, "%q is the name of an operation in metrics; call the step otherwise", s.Name())
+		}
+		names[s.Name()] = true
+	}
+}
+
+func (c *checker) toolStep(path string, s Step) {
+	if _, ok := c.s.Tools[s.Tool]; !ok {
+		c.unknown(path+".tool", "tool", s.Tool, "tools", slices.Collect(maps.Keys(c.s.Tools)))
+	}
+	if s.Provider != "" || s.Model != "" || s.Stream {
+		c.report(path, "a tool has neither provider nor model nor stream")
+	}
+}
+
+func (c *checker) llmStep(path string, s Step) {
+	c.name(path+".llm", s.LLM, partName)
+	for key, value := range map[string]string{"provider": s.Provider, "model": s.Model} {
+		if value == "" {
+			c.report(path, "the key %q is missing", key)
+		}
+	}
+	if s.Provider != "" && c.provider(path+".provider", s.Provider) && s.Model != "" {
+		c.model(path+".model", s.Provider, s.Model)
+	}
+}
+
+// provider reports a provider that the file does not have.
+func (c *checker) provider(path, name string) bool {
+	_, ok := c.s.Providers[name]
+	if !ok {
+		c.unknown(path, "provider", name, "providers", slices.Collect(maps.Keys(c.s.Providers)))
+	}
+	return ok
+}
+
+// model reports a model that a provider, or with provider "" all of them, lack. A
+// provider that names no models has every model.
+func (c *checker) model(path, provider, model string) {
+	var models []string
+	section := "providers"
+	for name, p := range c.s.Providers {
+		if provider != "" && provider != name {
+			continue
+		}
+		if len(p.Models) == 0 {
+			return
+		}
+		models = slices.AppendSeq(models, maps.Keys(p.Models))
+	}
+	if provider != "" {
+		section = join(section, provider)
+	}
+	if !slices.Contains(models, model) {
+		c.unknown(path, "model", model, section, models)
+	}
+}
+
+// unknown reports a reference to what section of the file does not have.
+func (c *checker) unknown(path, what, name, section string, known []string) {
+	if slices.ContainsFunc(c.before, func(p Problem) bool { return p.Path == section }) {
+		return // the section itself could not be read
+	}
+	c.report(path, "there is no %s %q in %s%s", what, name, section, didYouMean(name, known))
+}
+
+func (c *checker) configs() {
+	if len(c.s.Configs) == 0 {
+		c.report("configs", "must hold at least one config")
+	}
+	for _, cfg := range c.s.Configs {
+		path := join("configs", cfg.Name)
+		c.name(path, cfg.Name, partName)
+		for i, target := range cfg.Fallback {
+			at := fmt.Sprintf("%s.fallback[%d]", path, i)
+			provider, model, ok := strings.Cut(target, "/")
+			switch {
+			case !ok:
+				c.report(at, "%q must be provider/model", target)
+			case slices.Contains(cfg.Fallback[:i], target):
+				c.report(at, "%q stands here twice", target)
+			case c.provider(at, provider):
+				c.model(at, provider, model)
+			}
+		}
+	}
+}
+
+// judged checks the steady state and the expectations.
+func (c *checker) judged() {
+	if st := c.s.SteadyState; st != nil {
+		c.expectation("steadyState", Expectation(*st))
+	}
+	for i, e := range c.s.Expect {
+		c.expectation(fmt.Sprintf("expect[%d]", i), e)
+	}
+}
+
+func (c *checker) expectation(path string, e Expectation) {
+	known := make([]string, len(c.s.Configs))
+	for i, cfg := range c.s.Configs {
+		known[i] = cfg.Name
+	}
+	if e.Config != "" && !slices.Contains(known, e.Config) {
+		c.unknown(path+".config", "config", e.Config, "configs", known)
+	}
+	if e.Metric == "" || e.Is == "" {
+		return // reported as missing
+	}
+	m, err := reports.ParseMetric(e.Metric)
+	if err != nil {
+		c.report(path+".metric", "%v", err)
+	} else {
+		c.labels(path+".metric", m)
+	}
+	b, err2 := reports.ParseBound(e.Is)
+	if err2 == nil && err == nil {
+		err2 = reports.CheckBound(m, b)
+	}
+	if err2 != nil {
+		c.report(path+".is", "%v", err2)
+	}
+}
+
+// labels checks the labels of a metric that name something in the file.
+func (c *checker) labels(path string, m reports.Metric) {
+	known := map[string][]string{"op": slices.Clone(operations)}
+	for _, s := range c.s.Agent.Steps {
+		known["op"] = append(known["op"], s.Name())
+	}
+	for _, f := range c.s.Faults {
+		known["fault"] = append(known["fault"], f.Name)
+	}
+	known["target"] = c.targets()
+	for label, words := range known {
+		if v := m.Labels[label]; v != "" && !slices.Contains(words, v) {
+			c.report(path, "there is no %s %q%s", label, v, didYouMean(v, slices.Compact(slices.Sorted(slices.Values(words)))))
+		}
+	}
+}
+
+// targets are those that breakers and reports can name.
+func (c *checker) targets() []string {
+	var all []string
+	for name, models := range c.called() {
+		if t, isTool := c.s.Tools[name]; isTool {
+			for _, i := range t.Chain(name) {
+				all = append(all, name+"/"+i.Name)
+			}
+			continue
+		}
+		for _, model := range models {
+			all = append(all, name+"/"+model)
+		}
+	}
+	return all
+}
+
+// arrivalsMax bounds the schedule of a run, which is drawn before it begins.
+const arrivalsMax = 5_000_000
+
+func (c *checker) workload() {
+	w := &c.s.Workload
+	if c.broken("workload") && w.Arrival == nil && w.Closed == nil {
+		return
+	}
+	switch {
+	case w.Arrival == nil && w.Closed == nil:
+		c.report("workload", "needs an open loop (arrival) or a closed one (closed)")
+	case w.Arrival != nil && w.Closed != nil:
+		c.report("workload", "cannot be an open loop (arrival) and a closed one (closed) at once")
+	case w.Arrival != nil:
+		c.arrivals(w.Arrival)
+	}
+	switch {
+	case w.Duration == 0 && w.Requests == 0:
+		c.report("workload", "needs a duration or a number of requests")
+	case w.Duration > 0 && w.Requests > 0:
+		c.report("workload.requests", "cannot stand beside a duration; give one of them")
+	case w.Duration > 0 && w.Warmup >= w.Duration:
+		c.report("workload.warmup", "%v must be shorter than the duration, %v", w.Warmup, w.Duration)
+	}
+	if a := w.Arrival; a != nil {
+		n := max(a.Rate*(w.Warmup+w.Duration).Seconds(), float64(w.Requests)+a.Rate*w.Warmup.Seconds())
+		if n > arrivalsMax {
+			c.report("workload", "would be %.0f agent requests a run; at most %d are possible", n, arrivalsMax)
+		}
+	}
+}
+
+func (c *checker) arrivals(a *Arrivals) {
+	const path = "workload.arrival"
+	if a.Process != "trace" {
+		if a.Rate <= 0 {
+			c.report(path+".rate", "%s arrivals need a rate above zero, such as 10/s", a.Process)
+		}
+		for _, key := range []string{"file", "speed"} {
+			if _, given := c.places[join(path, key)]; given {
+				c.report(join(path, key), "is for traces; these arrivals are %s", a.Process)
+			}
+		}
+		return
+	}
+	if _, given := c.places[path+".rate"]; given {
+		c.report(path+".rate", "a trace has its own rate; speed makes it faster or slower")
+	}
+	if a.Speed <= 0 {
+		c.report(path+".speed", "must be above zero")
+	}
+	if a.File == "" {
+		c.report(path, "a trace needs the key \"file\"; built in: %s", strings.Join(slices.Sorted(maps.Keys(traces)), ", "))
+		return
+	}
+	var err error
+	if a.trace, err = readTrace(c.dir, a.File); err != nil {
+		c.report(path+".file", "%v%s", err, didYouMean(a.File, slices.Collect(maps.Keys(traces))))
+		return
+	}
+	w := c.s.Workload
+	last := time.Duration(float64(a.trace[len(a.trace)-1].At) / max(a.Speed, 1e-9))
+	if last < w.Warmup {
+		c.report(path+".file", "the trace ends after %v, within the warm-up", last)
+	} else if last < w.Warmup+w.Duration {
+		c.warn(path+".file", "the trace ends after %v, before the workload does", last.Round(time.Second))
+	}
+}

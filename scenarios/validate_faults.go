@@ -1,0 +1,238 @@
+package scenarios
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agentchaos/chaos/faults"
+	"github.com/agentchaos/chaos/resilience"
+)
+
+func faultKinds() []string {
+	var names []string
+	for _, k := range faults.Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// endpoints are the targets that faults can hit, sorted.
+func (c *checker) endpoints() []faults.Target {
+	var all []faults.Target
+	for _, name := range slices.Sorted(maps.Keys(c.s.Providers)) {
+		p := c.s.Providers[name]
+		all = append(all, faults.Target{Provider: name, Dialect: p.Dialect, Models: slices.Sorted(maps.Keys(p.Models))})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.s.Tools)) {
+		for _, i := range c.s.Tools[name].Chain(name) {
+			all = append(all, faults.Target{Tool: name, Implementation: i.Name})
+		}
+	}
+	return all
+}
+
+func (c *checker) faults() {
+	length := c.s.Workload.measured()
+	names := map[string]bool{}
+	for i, f := range c.s.Faults {
+		path := fmt.Sprintf("faults[%d]", i)
+		if f.Type == "" || c.broken(path) {
+			continue
+		}
+		c.name(path+".name", f.Name, partName)
+		if names[f.Name] {
+			c.report(path+".name", "there is a fault %q already; give each its own name", f.Name)
+		}
+		names[f.Name] = true
+		if length > 0 && f.At >= length {
+			c.report(path+".at", "begins at %v, when the run of %v is over", f.At, length)
+		} else if length > 0 && f.At+f.For > length {
+			c.warn(path+".for", "the run ends at %v, before this fault does at %v", length, f.At+f.For)
+		}
+		if c.selector(path+".on", f.On) {
+			c.applies(path, f)
+		}
+	}
+}
+
+// selector reports names in on that the file does not have.
+func (c *checker) selector(path string, on faults.Selector) bool {
+	before := len(c.problems)
+	providerKnown := on.Provider == "" || c.provider(path+".provider", on.Provider)
+	if on.Model != "" && providerKnown {
+		c.model(path+".model", on.Provider, on.Model)
+	}
+	tool, toolKnown := c.s.Tools[on.Tool]
+	if on.Tool != "" && !toolKnown {
+		c.unknown(path+".tool", "tool", on.Tool, "tools", slices.Collect(maps.Keys(c.s.Tools)))
+	}
+	if on.Implementation != "" && toolKnown {
+		var known []string
+		for _, i := range tool.Chain(on.Tool) {
+			known = append(known, i.Name)
+		}
+		if !slices.Contains(known, on.Implementation) {
+			c.unknown(path+".implementation", "implementation", on.Implementation, join("tools", on.Tool), known)
+		}
+	}
+	return len(c.problems) == before
+}
+
+// applies reports a fault that can hit no endpoint at all.
+func (c *checker) applies(path string, f faults.Spec) {
+	var first error
+	met := false
+	for _, t := range c.endpoints() {
+		if !f.On.Covers(t) {
+			continue
+		}
+		met = true
+		err := f.Applies(t)
+		if err == nil {
+			if !c.reaches(f) && !f.Optional {
+				c.warn(path+".on", "no step and no fallback calls what the fault %q hits; it cannot fire", f.Name)
+			}
+			return
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	if !met {
+		c.report(path+".on", "matches no endpoint of this scenario")
+		return
+	}
+	c.invalid(path, first)
+}
+
+// reaches tells whether some config calls a target that the fault can hit.
+func (c *checker) reaches(f faults.Spec) bool {
+	for name, models := range c.called() {
+		t := faults.Target{Provider: name, Models: models}
+		if _, tool := c.s.Tools[name]; tool {
+			t = faults.Target{Tool: name}
+			f.On.Implementation = "" // which one answers depends on the config
+		}
+		if f.On.Covers(t) && f.Applies(t) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// called are the tools, and the providers with those of their models, that steps
+// and fallbacks call.
+func (c *checker) called() map[string][]string {
+	called := map[string][]string{}
+	for _, s := range c.s.Agent.Steps {
+		called[s.Provider+s.Tool] = append(called[s.Provider+s.Tool], s.Model)
+	}
+	for _, cfg := range c.s.Configs {
+		for _, target := range cfg.Fallback {
+			provider, model, _ := strings.Cut(target, "/")
+			called[provider] = append(called[provider], model)
+		}
+	}
+	return called
+}
+
+// unused warns of providers and tools that nothing calls.
+func (c *checker) unused() {
+	called := c.called()
+	for _, name := range slices.Sorted(maps.Keys(c.s.Providers)) {
+		if called[name] == nil {
+			c.warn(join("providers", name), "no step and no fallback calls it")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.s.Tools)) {
+		if called[name] == nil {
+			c.warn(join("tools", name), "no step calls it")
+		}
+	}
+}
+
+// measured is how long requests arrive after the warm-up, about; 0 if unknown.
+func (w Workload) measured() time.Duration {
+	switch {
+	case w.Duration > 0:
+		return w.Duration
+	case w.Arrival != nil && w.Arrival.Rate > 0:
+		return time.Duration(float64(w.Requests) / w.Arrival.Rate * float64(time.Second))
+	}
+	return 0
+}
+
+// patience warns where an agent request's time is up before a single call of it has
+// tried everything that its config allows.
+func (c *checker) patience() {
+	for _, cfg := range c.s.Configs {
+		if cfg.Timeouts == nil || cfg.Timeouts.TotalRequest <= 0 {
+			continue
+		}
+		var worst time.Duration
+		var why string
+		for _, s := range c.s.Agent.Steps {
+			if d, text := c.longest(cfg, s); d > worst {
+				worst, why = d, text
+			}
+		}
+		if total := cfg.Timeouts.TotalRequest; worst > total {
+			c.warn(join("configs", cfg.Name)+".timeouts.totalRequest", "%v is less than one call can take while its targets hang: %s", total, why)
+		}
+	}
+}
+
+// longest is how long one call can take when no target ever answers, and the sum
+// that it comes from.
+func (c *checker) longest(cfg Config, s Step) (time.Duration, string) {
+	attempt, targets, attempts := cfg.Timeouts.LLMCall, 1, 1
+	if s.Stream {
+		attempt = cfg.Timeouts.FirstToken
+	}
+	tool, isTool := c.s.Tools[s.Tool]
+	if isTool {
+		attempt = toolTimeout(tool, cfg.Timeouts)
+	}
+	if cfg.Retry != nil && (!isTool || tool.Idempotent) {
+		attempts = cfg.Retry.MaxAttempts
+	}
+	switch {
+	case cfg.Fallback == nil:
+	case isTool && tool.Idempotent:
+		targets = len(tool.Chain(s.Tool))
+	case !isTool:
+		targets += len(cfg.Fallback)
+		if slices.Contains(cfg.Fallback, s.Target().String()) {
+			targets--
+		}
+	}
+	var waits time.Duration
+	if cfg.Retry != nil {
+		delay := float64(cfg.Retry.BaseDelay)
+		for range attempts - 1 {
+			waits += min(time.Duration(min(delay, 1e18)), cfg.Retry.MaxDelay)
+			delay *= cfg.Retry.ExponentialBase
+		}
+	}
+	all := time.Duration(targets) * (time.Duration(attempts)*attempt + waits)
+	return all, fmt.Sprintf("%s has %d × (%d × %v + %v of waiting) = %v", s.Name(), targets, attempts, attempt, waits, all)
+}
+
+func toolTimeout(t Tool, to *resilience.Timeouts) time.Duration {
+	switch t.Timeout {
+	case "", "toolExecution":
+		return to.ToolExecution
+	case "webSearch":
+		return to.WebSearch
+	case "databaseQuery":
+		return to.DatabaseQuery
+	}
+	d, err := parseDuration(t.Timeout)
+	if err != nil {
+		return 0 // reported where the tool stands
+	}
+	return d
+}
