@@ -6,11 +6,15 @@
 // else injects faults.
 package faults
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Spec is one fault of a scenario file.
 type Spec struct {
-	// Name is how reports call it; by default type and position.
+	// Name is how reports call it; by default its type.
 	Name string `yaml:"name,omitempty" json:"name,omitempty"`
 	// On selects what it hits; an empty selector hits everything.
 	On Selector `yaml:"on,omitempty" json:"on"`
@@ -28,10 +32,82 @@ type Spec struct {
 	Params any `yaml:"-" json:"params,omitempty"`
 }
 
+// SetDefaults names the fault after its type and gives it its kind's parameters
+// if it has none.
+func (s *Spec) SetDefaults() {
+	if s.Name == "" {
+		s.Name = s.Type
+	}
+	if s.Params == nil {
+		s.Params, _ = NewParams(s.Type)
+	}
+}
+
+// Validate reports what is wrong with the fault itself, each error beginning with
+// the field's path; the parameters validate themselves. Whether it can hit its
+// targets is for Applies.
+func (s *Spec) Validate() error {
+	k, ok := kinds[s.Type]
+	if !ok {
+		return fmt.Errorf("type: unknown fault %q", s.Type)
+	}
+	var errs []error
+	if s.At < 0 {
+		errs = append(errs, errors.New("at: must not be negative"))
+	}
+	if s.For < 0 {
+		errs = append(errs, errors.New("for: must not be negative"))
+	}
+	if p := s.Probability; p != nil && !(*p >= 0 && *p <= 1) {
+		errs = append(errs, errors.New("probability: must lie in [0, 1]"))
+	}
+	if s.Type == "down" && s.chance() < 1 {
+		errs = append(errs, errors.New("probability: down closes the listener, for everybody or not at all"))
+	}
+	if k.layer == LayerToxic && s.On.Model != "" {
+		errs = append(errs, fmt.Errorf("on.model: %s acts on connections, which do not know the model", s.Type))
+	}
+	if s.On.Tool != "" && (s.On.Provider != "" || s.On.Model != "") {
+		errs = append(errs, errors.New("on: a tool has neither provider nor model"))
+	}
+	if s.On.Implementation != "" && s.On.Tool == "" {
+		errs = append(errs, errors.New("on.implementation: needs a tool"))
+	}
+	return errors.Join(errs...)
+}
+
+// Applies reports why the fault cannot hit a target that its selector covers.
+func (s *Spec) Applies(t Target) error {
+	if k := kinds[s.Type]; k.streams && t.Tool != "" {
+		return fmt.Errorf("type: %s needs a provider, and the tool %s is none", s.Type, t.Tool)
+	}
+	return nil
+}
+
+// chance is the probability per attempt.
+func (s *Spec) chance() float64 {
+	if s.Probability == nil {
+		return 1
+	}
+	return *s.Probability
+}
+
 // Selector says which attempts a fault hits: those that match every field given.
 type Selector struct {
 	Provider       string `yaml:"provider,omitempty" json:"provider,omitempty"`
 	Model          string `yaml:"model,omitempty" json:"model,omitempty"`
 	Tool           string `yaml:"tool,omitempty" json:"tool,omitempty"`
 	Implementation string `yaml:"implementation,omitempty" json:"implementation,omitempty"`
+}
+
+// Target is what an endpoint stands for: a provider with its models, or one
+// implementation of a tool.
+type Target struct {
+	Provider       string
+	Tool           string
+	Implementation string
+	// Dialect is a key of dialect.Dialects; "" for tools.
+	Dialect string
+	// Models are those that the provider offers; empty means any.
+	Models []string
 }
