@@ -10,8 +10,12 @@ import (
 	"github.com/agentchaos/chaos/internal/seed"
 )
 
-// maxSchemaDepth bounds how deep an example follows a schema that holds itself.
-const maxSchemaDepth = 8
+// maxSchemaDepth and maxExample (in bytes) bound the example of a schema that holds
+// itself: what lies beyond is null.
+const (
+	maxSchemaDepth = 8
+	maxExample     = 64 << 10
+)
 
 // exampleArguments returns a JSON object that fits the parameters of a tool: every
 // required property (every property, if none is required), each of its type. It
@@ -22,10 +26,7 @@ func exampleArguments(parameters json.RawMessage, draw *seed.Stream) []byte {
 		return []byte("{}")
 	}
 	e := exampler{root: gjson.ParseBytes(parameters), draw: draw}
-	if e.root.Get("type").Exists() || !e.root.Get("properties").Exists() {
-		return e.value(nil, e.root, 0)
-	}
-	return e.object(nil, e.root, 0)
+	return e.object(nil, e.resolve(e.root), 0)
 }
 
 type exampler struct {
@@ -46,7 +47,7 @@ func (e *exampler) value(b []byte, schema gjson.Result, depth int) []byte {
 		kind = kind.Get("0")
 	}
 	switch {
-	case depth > maxSchemaDepth:
+	case depth > maxSchemaDepth || len(b) > maxExample:
 		return append(b, "null"...)
 	case kind.Str == "object" || kind.Str == "" && schema.Get("properties").Exists():
 		return e.object(b, schema, depth)
