@@ -31,11 +31,19 @@ type StepFailure struct {
 	N      int     `json:"n"`
 }
 
-// Gap is the difference between measured and predicted, with the numbers that
-// describe it. Shares are in [0, 1]; those that could not be measured are 0 with a
-// count of 0.
+// What a Gap compares with: a config of one attempt a call has nothing to predict but
+// the naive product, because its own failure shares multiply to what was measured.
+const (
+	againstNaive     = "naive"
+	againstPredicted = "predicted"
+)
+
+// Gap is the difference between measured and expected, with the numbers that describe
+// it. Shares are in [0, 1]; those that could not be measured are 0 with a count of 0.
 type Gap struct {
-	Difference float64 `json:"difference"` // measured − predicted
+	Against    string  `json:"against"` // naive or predicted
+	Expected   float64 `json:"expected"`
+	Difference float64 `json:"difference"` // measured − expected
 	// Explanation is one sentence made of the numbers here.
 	Explanation string `json:"explanation"`
 
@@ -74,8 +82,12 @@ func arithmetic(in Input, views map[string][]*view) *Arithmetic {
 		}
 		predicted := predict(steps, config.MaxAttempts)
 		gap := gapOf(views[config.Name])
-		gap.Difference = rounded(measured.Value - predicted)
-		gap.Explanation = explain(config.Name, measured, predicted, gap)
+		gap.Against, gap.Expected = againstPredicted, rounded(predicted)
+		if config.MaxAttempts <= 1 {
+			gap.Against, gap.Expected = againstNaive, a.Naive
+		}
+		gap.Difference = rounded(measured.Value - gap.Expected)
+		gap.Explanation = explain(config.Name, measured, gap)
 		a.Predicted[config.Name], a.Measured[config.Name], a.Gaps[config.Name] = rounded(predicted), measured, gap
 	}
 	return a

@@ -221,7 +221,7 @@ func faultCounts(v *view) []FaultCount {
 	return counts
 }
 
-// windows gives the faults' windows within the longest run.
+// windows gives the faults' windows as planned; an open end is that of the longest run.
 func windows(in Input) []Window {
 	var length time.Duration
 	for _, run := range in.Runs {
@@ -229,8 +229,11 @@ func windows(in Input) []Window {
 	}
 	out := []Window{}
 	for _, f := range in.Faults {
-		from, to := f.window(length)
-		out = append(out, Window{f.Name, f.Type, f.On, rounded(from.Seconds()), rounded(to.Seconds())})
+		to := max(f.At, length)
+		if f.For > 0 {
+			to = f.At + f.For
+		}
+		out = append(out, Window{f.Name, f.Type, f.On, rounded(f.At.Seconds()), rounded(to.Seconds())})
 	}
 	return out
 }

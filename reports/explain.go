@@ -12,20 +12,23 @@ const (
 )
 
 // explain says in one sentence, made of the report's own numbers, how measured and
-// predicted differ. It states what was counted and claims no cause beyond it.
-func explain(config string, measured Value, predicted float64, g Gap) string {
-	head := fmt.Sprintf("%s: measured %s", config, withInterval(measured))
-	difference := measured.Value - predicted
-	inside := measured.HasInterval() && predicted >= measured.Low && predicted <= measured.High
-	switch {
-	case math.Abs(difference) < alike:
-		return fmt.Sprintf("%s is what independent attempts predict (%s).", head, percent(predicted))
-	case inside:
-		return fmt.Sprintf("%s agrees with the %s that independent attempts predict: the interval holds it.", head, percent(predicted))
-	case difference < 0:
-		return fmt.Sprintf("%s is %s below the %s that independent attempts predict: %s.", head, points(-difference), percent(predicted), shortfall(g))
+// expected differ. It states what was counted and claims no cause beyond it.
+func explain(config string, measured Value, g Gap) string {
+	expected := "the " + percent(g.Expected) + " that independent attempts predict"
+	if g.Against == againstNaive {
+		expected = "the naive " + percent(g.Expected)
 	}
-	return fmt.Sprintf("%s is %s above the %s that independent attempts predict: %s.", head, points(difference), percent(predicted), surplus(difference, g))
+	head := fmt.Sprintf("%s: measured %s", config, withInterval(measured))
+	inside := measured.HasInterval() && g.Expected >= measured.Low && g.Expected <= measured.High
+	switch {
+	case inside:
+		return fmt.Sprintf("%s agrees with %s: the interval holds it.", head, expected)
+	case math.Abs(g.Difference) < alike:
+		return fmt.Sprintf("%s is %s.", head, expected)
+	case g.Difference < 0:
+		return fmt.Sprintf("%s is %s below %s: %s.", head, points(-g.Difference), expected, shortfall(g))
+	}
+	return fmt.Sprintf("%s is %s above %s: %s.", head, points(g.Difference), expected, surplus(g))
 }
 
 func shortfall(g Gap) string {
@@ -48,9 +51,9 @@ func shortfall(g Gap) string {
 	return fmt.Sprintf("no burst shows, %d agent requests failed or were degraded", g.Failures)
 }
 
-func surplus(difference float64, g Gap) string {
+func surplus(g Gap) string {
 	switch {
-	case g.FallbackRate >= 0.5*difference:
+	case g.FallbackRate >= 0.5*g.Difference:
 		return fmt.Sprintf("%s of its agent requests ended well on a fallback, which retries at one target cannot give", percent(g.FallbackRate))
 	case g.SecondAttempts > 0 && g.SecondFailed < g.FirstFailed:
 		return fmt.Sprintf("a second attempt failed only %s of the time, a first one %s", percent(g.SecondFailed), percent(g.FirstFailed))

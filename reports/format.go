@@ -91,6 +91,9 @@ func amount(x float64, unit string) string {
 
 // plain writes a number with at most two decimals.
 func plain(x float64) string {
+	if !known(x) {
+		return "–"
+	}
 	text := strconv.FormatFloat(x, 'f', 2, 64)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }

@@ -20,7 +20,7 @@ func (s *screen) course(r *Report) {
 	for i := range r.Configs {
 		c := &r.Configs[i]
 		shares, length := goodShares(c)
-		if len(shares) < 2 {
+		if len(shares) < 2 || !c.reliability().Known() {
 			continue
 		}
 		if !drawn {
@@ -82,7 +82,7 @@ func (s *screen) marks(r *Report, c *ConfigReport, length float64, steps int) {
 		return min(width, max(0, int(math.Round(point/float64(steps-1)*float64(width-1)))))
 	}
 	for _, w := range r.Windows {
-		if r.fired(w.Name, c.Name) == "–" || w.To <= w.From {
+		if r.fired(w.Name, c.Name) == "–" || w.To <= w.From || w.From >= length {
 			continue
 		}
 		from := column(w.From)
@@ -99,6 +99,6 @@ func (s *screen) marks(r *Report, c *ConfigReport, length float64, steps int) {
 		}
 		s.line(lead, s.paint(red, line))
 	}
-	end := short(length)
+	end := plain(length) + " s"
 	s.line(strings.Repeat(" ", graphMargin), s.paint(dim, pad("0", max(1, width-len(end)))+end))
 }

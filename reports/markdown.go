@@ -62,7 +62,7 @@ func (m *markdown) expectations(r *Report) {
 	for i, j := range all {
 		control := i == 0 && r.SteadyState != nil
 		mark := markOf(j, control).mark
-		m.WriteString(row(escape(mark), escape(label(r, i, j)), "`"+j.Metric+"`", escape(j.Is), amount(j.Observed.Value, j.Observed.Unit), escape(evidence(j, control))))
+		m.WriteString(row(escape(mark), escape(label(r, i, j)), "`"+j.Metric+"`", "`"+j.Is+"`", amount(j.Observed.Value, j.Observed.Unit), escape(evidence(j, control))))
 	}
 	m.printf("\n")
 }
@@ -88,11 +88,11 @@ func (m *markdown) arithmetic(r *Report) {
 		return
 	}
 	m.printf("### Arithmetic\n\n%s at %s each would succeed together %s of the time.\n\n", plural(a.Calls, "call"), percent(a.PerCall), percent(a.Naive))
-	m.WriteString(row("config", "independent attempts predict", "measured", "difference") + rule(1, 3))
+	m.WriteString(row("config", "expected", "measured", "difference") + rule(1, 3))
 	for i := range r.Configs {
 		name := r.Configs[i].Name
 		if g, ok := a.Gaps[name]; ok {
-			m.WriteString(row(escape(name), percent(a.Predicted[name]), withInterval(a.Measured[name]), points(g.Difference)))
+			m.WriteString(row(escape(name), percent(g.Expected)+" ("+g.Against+")", withInterval(a.Measured[name]), points(g.Difference)))
 		}
 	}
 	m.printf("\n")

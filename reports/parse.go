@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Metric names one number of a run: a metric of MetricNames with its labels. A label
@@ -134,8 +133,8 @@ func (b Bound) String() string { return b.Text }
 // bounds are the operators, the longer ones first so that >= is not read as >.
 var bounds = []string{">=", "<=", "==", ">", "<"}
 
-// unitScale is what one of a unit is worth in a metric's unit.
-var unitScale = map[string]float64{"": 1, "%": 0.01, "ms": 0.001, "s": 1, "m": 60}
+// unitParts is how many of a unit make one of a metric's unit.
+var unitParts = map[string]float64{"": 1, "%": 100, "ms": 1000, "s": 1, "m": 1.0 / 60}
 
 // ParseBound reads an operator and a number with an optional unit: >= 99%, < 12s,
 // == 0.
@@ -153,7 +152,7 @@ func ParseBound(text string) (Bound, error) {
 	rest := strings.TrimSpace(b.Text[len(b.Op):])
 	digits := strings.TrimRight(rest, "abcdefghijklmnopqrstuvwxyzµ% ")
 	b.Unit = strings.TrimSpace(rest[len(digits):])
-	scale, ok := unitScale[b.Unit]
+	parts, ok := unitParts[b.Unit]
 	if !ok {
 		return Bound{}, fmt.Errorf("bound %q: unknown unit %q, want %%, ms, s, m or none", text, b.Unit)
 	}
@@ -161,7 +160,7 @@ func ParseBound(text string) (Bound, error) {
 	if err != nil || !known(x) {
 		return Bound{}, fmt.Errorf("bound %q: %q is not a number", text, strings.TrimSpace(digits))
 	}
-	b.Value = x * scale
+	b.Value = x / parts
 	return b, nil
 }
 
@@ -188,7 +187,7 @@ func (b Bound) Holds(x float64) bool {
 // time always with its unit.
 func CheckBound(m Metric, b Bound) error {
 	unit := m.Info().Unit
-	isTime := unitScale[b.Unit] != 0 && b.Unit != "" && b.Unit != "%"
+	isTime := b.Unit != "" && b.Unit != "%"
 	switch {
 	case unit == "s" && !isTime && b.Value != 0:
 		return fmt.Errorf("bound %q: %s is a time, write it as 250ms, 12s or 2m", b.Text, m.Name)
@@ -199,6 +198,3 @@ func CheckBound(m Metric, b Bound) error {
 	}
 	return nil
 }
-
-// seconds turns a metric's seconds into a duration.
-func seconds(x float64) time.Duration { return time.Duration(math.Round(x * float64(time.Second))) }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,8 +40,8 @@ const (
 	dropShare = 0.001
 )
 
-// ExitCode maps the status to the exit code of chaos. With strict, a report that is
-// passed or failed is inconclusive if any expectation is not resolved.
+// ExitCode maps the status to the exit code of chaos. With strict, expectations that
+// are not resolved make it inconclusive, unless another is violated beyond doubt.
 func (r *Report) ExitCode(strict bool) int {
 	switch r.Status {
 	case Interrupted:
@@ -50,10 +51,12 @@ func (r *Report) ExitCode(strict bool) int {
 	case Inconclusive:
 		return ExitInconclusive
 	}
-	if strict && r.unresolved() > 0 {
+	violated := r.violated()
+	beyondDoubt := slices.ContainsFunc(violated, func(e Judgement) bool { return e.Resolved })
+	switch {
+	case strict && !beyondDoubt && r.unresolved() > 0:
 		return ExitInconclusive
-	}
-	if r.Status == Failing {
+	case len(violated) > 0:
 		return ExitViolated
 	}
 	return ExitHeld

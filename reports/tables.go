@@ -57,8 +57,8 @@ func (s *screen) outcomes(r *Report) {
 	if len(r.Configs) == 0 {
 		return
 	}
-	s.title("What users got", "share of agent requests; in brackets the 95 % interval")
-	header := []string{"config", "full answer", "", "ok", "fallback", "degraded", "failed"}
+	s.title("What users got", "share of agent requests, 95 % interval; █ ok ▓ fallback ▒ degraded ░ failed")
+	header := []string{"config", "effective", "reliability", "answered", "fallback", "degraded", "failed"}
 	bar := min(24, s.width-78)
 	left := []int{2}
 	if bar >= 8 {
@@ -74,7 +74,8 @@ func (s *screen) outcomes(r *Report) {
 			bounds = "(" + bounds + ")"
 		}
 		row := []string{clip(c.Name, 18), s.paint(bold, amount(v.Value, "ratio")), s.paint(dim, bounds)}
-		for _, outcome := range outcomeNames {
+		row = append(row, c.show("answered_rate"))
+		for _, outcome := range outcomeNames[Fallback:] {
 			row = append(row, c.show("outcome_rate{outcome="+outcome+"}"))
 		}
 		if bar >= 8 {

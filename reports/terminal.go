@@ -49,7 +49,7 @@ func RenderTerminal(w io.Writer, r *Report, color bool, width int) error {
 }
 
 func (s *screen) paint(code, text string) string {
-	if !s.color || text == "" {
+	if !s.color || text == "" || code == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
@@ -132,14 +132,17 @@ func (r *Report) facts() string {
 	parts := []string{plural(len(r.Configs), "config")}
 	for i := range r.Configs {
 		if c := &r.Configs[i]; len(c.Runs) > 0 {
-			parts = append(parts, plural(len(c.Runs), "seed"), fmt.Sprintf("%s each", plural(c.reliability().N, "agent request")), short(c.Runs[0].Duration))
+			parts = append(parts, plural(len(c.Runs), "seed"), fmt.Sprintf("%s each", plural(c.reliability().N, "agent request")), plain(c.Runs[0].Duration)+" s")
 			if c.Runs[0].Closed {
 				parts = append(parts, "closed loop: latency excludes waiting users")
 			}
 			break
 		}
 	}
-	return strings.Join(append(parts, r.Clock+" clock"), " · ")
+	if r.Clock != "" {
+		parts = append(parts, r.Clock+" clock")
+	}
+	return strings.Join(parts, " · ")
 }
 
 func (s *screen) expectations(r *Report) {
@@ -161,11 +164,15 @@ func (s *screen) expectations(r *Report) {
 	for i, j := range all {
 		control := i == 0 && r.SteadyState != nil
 		mark, proof := markOf(j, control), evidence(j, control)
-		if !beside && proof != "" {
-			proof = "\n      " + proof
+		below := ""
+		if !beside {
+			below, proof = proof, ""
 		}
 		s.line("  ", s.paint(mark.color, mark.mark), " ", pad(label(r, i, j), config), "  ", pad(j.Metric, metric), "  ",
 			s.paint(dim, pad(j.Is, is)), "  ", s.paint(bold, pad(amount(j.Observed.Value, j.Observed.Unit), 8)), " ", s.paint(dim, proof))
+		if below != "" && mark.color != green {
+			s.line("    ", s.paint(dim, below))
+		}
 	}
 }
 
@@ -176,6 +183,8 @@ const longestEvidence = 26
 // nothing is made of its being unresolved.
 func markOf(j Judgement, control bool) sign {
 	switch {
+	case !j.Observed.Known():
+		return sign{"?", yellow}
 	case j.Verdict == Violated:
 		return sign{"✗", red}
 	case !j.Resolved && !control:

@@ -106,7 +106,7 @@ func rounded(x float64) float64 {
 	if math.Abs(x) > 1e9 {
 		return x
 	}
-	return math.Round(x*1e6) / 1e6
+	return math.Round(x*1e6)/1e6 + 0 // the sum turns −0 into 0
 }
 
 // sample is a metric of one run.
