@@ -9,6 +9,7 @@ package faults
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -110,4 +111,28 @@ type Target struct {
 	Dialect string
 	// Models are those that the provider offers; empty means any.
 	Models []string
+}
+
+// String names the target as reports do: openai, web_search/tavily.
+func (t Target) String() string {
+	if t.Tool != "" {
+		return t.Tool + "/" + t.Implementation
+	}
+	return t.Provider
+}
+
+// String gives the selector in words: provider openai, model gpt-4o.
+func (s Selector) String() string {
+	var words []string
+	for _, w := range [...][2]string{
+		{"provider", s.Provider}, {"model", s.Model}, {"tool", s.Tool}, {"implementation", s.Implementation},
+	} {
+		if w[1] != "" {
+			words = append(words, w[0]+" "+w[1])
+		}
+	}
+	if len(words) == 0 {
+		return "everything"
+	}
+	return strings.Join(words, ", ")
 }

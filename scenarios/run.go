@@ -1,0 +1,219 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/agentchaos/chaos/internal/network"
+	"github.com/agentchaos/chaos/reports"
+)
+
+// Options says how a scenario is run; the zero value runs it as its file says.
+type Options struct {
+	Seed       *uint64 // instead of the file's
+	Repeat     int     // instead of the file's, if above 0
+	Sequential bool    // configs one after the other instead of side by side
+	Progress   *Progress
+}
+
+// ErrSetup is in the tree of an error by which a run could not begin.
+var ErrSetup = errors.New("could not start the run")
+
+// drainLimit is how long agent requests may take after the last arrival. Those
+// still without an answer then count as failed, with class unfinished.
+const drainLimit = 15 * time.Second
+
+// interruptLimit is drainLimit after an interrupt.
+const interruptLimit = 3 * time.Second
+
+// controlLimit bounds the fault-free control run that judges the steady state.
+const controlLimit = 5 * time.Second
+
+// Run runs every config of s under every seed, each against mocks and faults of its
+// own, and reports. Cancelling ctx stops the arrivals, drains, lifts the faults and
+// returns the partial report with a nil error; an error means that the harness
+// itself failed.
+func Run(ctx context.Context, s *Scenario, o Options) (*reports.Report, error) {
+	r := &runner{s: s, o: o, net: network.Loopback{}, began: time.Now()}
+	if r.o.Progress == nil {
+		r.o.Progress = new(Progress)
+	}
+	first := s.Seed
+	if o.Seed != nil {
+		first = *o.Seed
+	}
+	steady, met, err := r.control(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	var runs []*reports.Run
+	if met {
+		if runs, err = r.seeds(ctx, first); err != nil {
+			return nil, err
+		}
+	}
+	r.o.Progress.enter("report")
+	return r.report(steady, runs)
+}
+
+type runner struct {
+	s     *Scenario
+	o     Options
+	net   network.Network
+	began time.Time
+}
+
+// control runs the steady state's config for a short while without any fault and
+// tells whether its bound was met; it is met where none is given.
+func (r *runner) control(ctx context.Context, number uint64) (*reports.SteadyState, bool, error) {
+	steady := r.s.SteadyState
+	if steady == nil {
+		return nil, true, nil
+	}
+	e, err := expected(steady.Config, steady.Metric, steady.Is)
+	if err != nil {
+		return nil, false, err
+	}
+	calm := *r.s
+	calm.Faults = nil
+	calm.Configs = []Config{r.s.config(steady.Config)}
+	calm.Workload.Warmup = 0
+	if calm.Workload.Duration == 0 || calm.Workload.Duration > controlLimit {
+		calm.Workload.Duration = controlLimit
+	}
+	r.o.Progress.begin("steady state", calm.Configs)
+	runs, err := (&runner{s: &calm, o: r.o, net: r.net}).configs(ctx, number)
+	if err != nil {
+		return nil, false, err
+	}
+	met := e.Is.Holds(reports.Measure(e.Metric, runs, nil).Value)
+	return &reports.SteadyState{Expectation: e, Runs: runs}, met, nil
+}
+
+// seeds runs all configs under one seed after the other.
+func (r *runner) seeds(ctx context.Context, first uint64) ([]*reports.Run, error) {
+	repeat := max(1, r.s.Repeat)
+	if r.o.Repeat > 0 {
+		repeat = r.o.Repeat
+	}
+	r.o.Progress.begin("warm-up", r.s.Configs)
+	defer r.o.Progress.finish()
+	var all []*reports.Run
+	for i := range repeat {
+		if i > 0 && ctx.Err() != nil {
+			break
+		}
+		runs, err := r.configs(ctx, first+uint64(i))
+		if err != nil {
+			return nil, fmt.Errorf("seed %d: %w", first+uint64(i), err)
+		}
+		all = append(all, runs...)
+	}
+	return all, nil
+}
+
+// configs runs every config under one seed, side by side unless told otherwise.
+// All benches are open before the first request is sent.
+func (r *runner) configs(ctx context.Context, number uint64) ([]*reports.Run, error) {
+	arrivals, err := r.s.Workload.Schedule(number)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSetup, err)
+	}
+	benches := make([]*bench, len(r.s.Configs))
+	defer func() {
+		for _, b := range benches {
+			if b != nil {
+				_ = b.close() // closed before in good runs; closing twice is harmless
+			}
+		}
+	}()
+	for i := range benches {
+		if benches[i], err = openBench(ctx, r.s, r.s.Faults, number, r.net); err != nil {
+			return nil, fmt.Errorf("%w: config %s: %w", ErrSetup, r.s.Configs[i].Name, err)
+		}
+	}
+	runs := make([]*reports.Run, len(r.s.Configs))
+	errs := make([]error, len(r.s.Configs))
+	one := func(i int) {
+		runs[i], errs[i] = r.config(ctx, r.s.Configs[i], benches[i], arrivals, number)
+	}
+	var wg sync.WaitGroup
+	for i := range r.s.Configs {
+		if r.o.Sequential {
+			one(i)
+		} else {
+			wg.Go(func() { one(i) })
+		}
+	}
+	wg.Wait()
+	return runs, errors.Join(errs...)
+}
+
+// config runs one config under one seed against its bench.
+func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arrival, number uint64) (*reports.Run, error) {
+	w := r.s.Workload
+	start := time.Now()
+	t0 := start.Add(w.Warmup)
+	progress := r.o.Progress.config(c.Name)
+	progress.Total.Add(int64(len(arrivals)))
+	a, err := newAgent(r.s, c, b, number, t0, reports.NewRecorder(len(arrivals)), progress)
+	if err != nil {
+		return nil, fmt.Errorf("%w: config %s: %w", ErrSetup, c.Name, err)
+	}
+	b.arm(t0)
+	end := start.Add(w.length(arrivals))
+	base, giveUp := untilInterrupted(ctx)
+	defer giveUp()
+	var measuring sync.Once
+	send := sender{
+		start: start, arrivals: arrivals,
+		do: func(i uint64, arr Arrival, sched time.Time) {
+			// A deadline for each request: no two of them end at one instant.
+			last := end.Add(drainLimit + time.Duration(i+1))
+			if arr.At >= w.Warmup {
+				measuring.Do(func() { r.o.Progress.enter("measuring") })
+			}
+			inner, cancel := context.WithDeadlineCause(base, last, errUnfinished)
+			defer cancel()
+			a.request(inner, i, arr, sched)
+		},
+		sent: func() { r.o.Progress.enter("draining") },
+	}
+	if w.Closed != nil {
+		send.closed(ctx, w.Closed, end)
+	} else {
+		send.open(ctx)
+	}
+	a.close()
+	closing := b.close()
+	run := a.rec.Finish()
+	run.Config, run.Seed = c.Name, number
+	run.Duration = min(time.Since(t0), end.Sub(t0))
+	run.Closed = w.Closed != nil
+	run.Interrupted = ctx.Err() != nil
+	run.Fired = b.fired()
+	b.join(run)
+	return run, closing
+}
+
+// errUnfinished is why a request was given up at the end of the run.
+var errUnfinished = errors.New("no answer when the run ended")
+
+// untilInterrupted returns a context that outlives ctx by interruptLimit. The
+// function it returns ends it and must be called.
+func untilInterrupted(ctx context.Context) (context.Context, func()) {
+	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		grace := time.NewTimer(interruptLimit)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+			cancel(errUnfinished)
+		case <-base.Done():
+		}
+	})
+	return base, func() { stop(); cancel(nil) }
+}

@@ -1,0 +1,70 @@
+package scenarios
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// sender lets agent requests arrive. Every request runs in a goroutine of its own,
+// which do waits for; cancelling ctx stops the arrivals, not the requests.
+type sender struct {
+	start    time.Time
+	arrivals []Arrival
+	do       func(index uint64, a Arrival, sched time.Time)
+	sent     func() // called once, when no more requests come
+}
+
+// open sends each request at its scheduled time, however long those before it take.
+func (s *sender) open(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer s.sent()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for i, a := range s.arrivals {
+		sched := s.start.Add(a.At)
+		if d := time.Until(sched); d > 0 {
+			timer.Reset(d)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		wg.Go(func() { s.do(uint64(i), a, sched) })
+	}
+}
+
+// closed lets each of users send its next request think after the answer to the
+// one before, until end or as many as scheduled. A request's scheduled time is then
+// the time it was sent: latency excludes users who wait.
+func (s *sender) closed(ctx context.Context, c *Closed, end time.Time) {
+	var wg sync.WaitGroup
+	for user := range c.Users {
+		wg.Go(func() {
+			residue := time.Duration(user + 1) // no two users share an instant
+			timer := time.NewTimer(residue)
+			defer timer.Stop()
+			for i := user; len(s.arrivals) == 0 || i < len(s.arrivals); i += c.Users {
+				select {
+				case <-timer.C:
+				case <-ctx.Done():
+					return
+				}
+				now := time.Now()
+				if ctx.Err() != nil || !now.Before(end) {
+					return
+				}
+				s.do(uint64(i), Arrival{At: now.Sub(s.start)}, now)
+				timer.Reset(c.Think + residue)
+			}
+		})
+	}
+	wg.Wait()
+	s.sent()
+}
