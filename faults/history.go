@@ -10,7 +10,6 @@ import (
 type history struct {
 	mu    sync.Mutex
 	spans []span
-	acted []*fault
 	// began is when the first byte of a request came that no attempt has taken yet.
 	began time.Time
 }
@@ -49,13 +48,6 @@ func (h *history) find(kind, stream string) *fault {
 	return nil
 }
 
-// act records that a toxic which counts itself had its effect.
-func (h *history) act(f *fault) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.acted = append(h.acted, f)
-}
-
 // touch notes that bytes of a request came.
 func (h *history) touch() {
 	h.mu.Lock()
@@ -74,19 +66,15 @@ func (h *history) take() (began time.Time) {
 }
 
 // since gives the toxics that the connection had at any time after began, each
-// once, and of those that count themselves the ones that acted.
+// once.
 func (h *history) since(began time.Time) []*fault {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var all []*fault
 	seen := map[*fault]bool{}
-	for _, f := range h.acted {
-		seen[f] = true
-		all = append(all, f)
-	}
 	for _, s := range h.spans {
 		over := !s.to.IsZero() && s.to.Before(began)
-		if waits := s.fault.Type == "limit_data" || s.fault.Type == "slow_close"; !over && !waits && !seen[s.fault] {
+		if !over && !seen[s.fault] {
 			seen[s.fault] = true
 			all = append(all, s.fault)
 		}

@@ -150,12 +150,14 @@ func (e *Endpoint) settle(p *peer, closing bool) {
 	p.landed = nil
 	if p.conn != nil {
 		for _, t := range p.conn.log.since(f.began) {
+			if !p.met(t, closing) {
+				continue
+			}
 			f.attempt.Faults = append(f.attempt.Faults, t.Name)
 			if !countsItself(t) {
 				e.fired.add(t.Name)
 			}
 		}
-		f.attempt.Faults = append(f.attempt.Faults, p.impending(f.attempt.Faults, closing)...)
 	}
 	e.journal(f.attempt)
 }

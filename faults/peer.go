@@ -2,7 +2,6 @@ package faults
 
 import (
 	"net"
-	"slices"
 	"sync/atomic"
 )
 
@@ -37,17 +36,17 @@ func (p *peer) SetLinger(seconds int) error {
 	return nil
 }
 
-// impending names the toxics that will have their effect on the reply just
-// written, though the link may not have come to it yet.
-func (p *peer) impending(known []string, closing bool) []string {
-	var names []string
-	if f := p.conn.log.find("limit_data", downstream); f != nil && p.written.Load() >= f.Params.(*LimitData).Bytes {
-		names = append(names, f.Name)
+// met tells whether a toxic that the connection had affects the reply just
+// written, also if the link has not come to it yet; closing says that the
+// connection ends with the reply.
+func (p *peer) met(f *fault, closing bool) bool {
+	switch params := f.Params.(type) {
+	case *LimitData:
+		return f.stream == downstream && p.written.Load() > params.Bytes
+	case *SlowClose:
+		return f.stream == downstream && closing
 	}
-	if f := p.conn.log.find("slow_close", downstream); f != nil && closing {
-		names = append(names, f.Name)
-	}
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(known, name) })
+	return true
 }
 
 // peers wraps what a listener accepts.

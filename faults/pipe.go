@@ -75,7 +75,6 @@ func (p sink) Close() error {
 func (c *linkConn) sourceEnded(p *pipe) {
 	if f := c.log.find("slow_close", p.stream); f != nil {
 		c.link.fired.add(f.Name)
-		c.log.act(f)
 	}
 	if p.stream == upstream {
 		c.left()
@@ -88,7 +87,6 @@ func (c *linkConn) sinkClosed(p *pipe) {
 	early := !p.ended.Load() || p.read.Load() > p.written.Load()
 	if f := c.log.find("limit_data", p.stream); f != nil && early {
 		c.link.fired.add(f.Name)
-		c.log.act(f)
 	}
 	if p.reset.Load() || early && c.log.find("reset_peer", p.stream) != nil {
 		linger(p.to)
