@@ -1,10 +1,10 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
@@ -12,6 +12,9 @@ import (
 // MaxBody is the size in bytes up to which a request's body is read; a larger one
 // is answered with 413.
 const MaxBody = 32 << 20
+
+// presize is the size up to which a body's announced length is believed.
+const presize = 1 << 20
 
 // Handler serves a Responder over HTTP: it reads the request whole, asks for the
 // script and plays it. It is safe for concurrent use.
@@ -23,8 +26,9 @@ type Handler struct {
 
 // ServeHTTP implements http.Handler.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	if err != nil {
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), presize)) + bytes.MinRead)
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody)); err != nil {
 		status := http.StatusBadRequest
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 			status = http.StatusRequestEntityTooLarge
@@ -32,7 +36,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("reading the request: %v", err), status)
 		return
 	}
-	req := &Request{HTTP: r, Body: body}
+	req := &Request{HTTP: r, Body: body.Bytes()}
 	if h.Inspect != nil {
 		h.Inspect(req)
 	}
@@ -40,11 +44,12 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Play performs s on w and returns what was delivered. It ends early when ctx
-// does, which net/http arranges when the client leaves. Steps due at once are
-// written together; the writer is flushed before every wait and at the end. A
-// script that ends in [Cut] or [Reset] does not return: it panics with
-// http.ErrAbortHandler after Done was called, which is how net/http closes a
-// connection without finishing the reply.
+// does, which net/http arranges when the client leaves. Steps due at once, and
+// those that are late, are written together; the writer is flushed before every
+// wait, after every live step and at the end. A script that ends in [Cut] or [Reset],
+// or whose client left, does not return: it panics with http.ErrAbortHandler after
+// Done was called, which is how net/http closes a connection without finishing the
+// reply.
 func Play(ctx context.Context, w http.ResponseWriter, s Script) Delivery {
 	p := player{w: w, rc: http.NewResponseController(w), script: s}
 	p.d = Delivery{End: s.End, Start: time.Now()}
@@ -63,7 +68,7 @@ func Play(ctx context.Context, w http.ResponseWriter, s Script) Delivery {
 	if !gone && p.d.End == Reset {
 		p.reset()
 	}
-	if gone || p.d.End != Close {
+	if gone || p.d.End != Close || s.Silent {
 		// Also when the client is gone: net/http must not send a terminator that
 		// the script did not come to.
 		panic(http.ErrAbortHandler)
@@ -78,6 +83,7 @@ type player struct {
 	d      Delivery
 	due    time.Time
 	timer  *time.Timer
+	begun  bool // the header was written
 }
 
 // perform reports whether the client left before the end.
@@ -94,10 +100,10 @@ func (p *player) perform(ctx context.Context) (gone bool) {
 			if p.script.Live {
 				p.due = time.Now()
 			}
-			if step.Wait > 0 && (p.flush() != nil || !p.wait(ctx, step.Wait)) {
+			if !p.wait(ctx, step.Wait) || !p.write(step) {
 				return true
 			}
-			if !p.write(step) {
+			if p.script.Live && p.flush() != nil {
 				return true
 			}
 			if step.End != Close {
@@ -128,6 +134,7 @@ func (p *player) header() {
 		p.d.Status = http.StatusOK
 	}
 	p.w.WriteHeader(p.d.Status)
+	p.begun = true
 }
 
 func (p *player) write(s Step) bool {
@@ -152,19 +159,27 @@ func (p *player) write(s Step) bool {
 	return true
 }
 
-func (p *player) flush() error { return p.rc.Flush() }
+func (p *player) flush() error {
+	if err := p.rc.Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
 
-// wait sleeps until d after the step before was due. It reports false when ctx
-// ended first.
+// wait sleeps until d after the step before was due, having flushed what was
+// written. It reports false when the client is gone.
 func (p *player) wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
 	p.due = p.due.Add(d)
-	left := time.Until(p.due)
-	if left <= 0 {
+	if time.Until(p.due) <= 0 {
 		return ctx.Err() == nil
 	}
+	if p.begun && p.flush() != nil {
+		return false
+	}
+	left := time.Until(p.due)
 	if p.timer == nil {
 		p.timer = time.NewTimer(left)
 	} else {
