@@ -32,11 +32,12 @@ func byHand() *Run {
 		},
 	}
 	call := func(request uint64, outcome string, output int) {
-		run.Calls = append(run.Calls, Call{Request: request, Step: 1, Name: "plan", Op: "llm", Start: 0, End: second, TTFT: 100 * time.Millisecond,
+		run.Calls = append(run.Calls, Call{Request: request, Step: 1, Name: "plan", Op: "llm",
+			Start: time.Duration(request)*second - 50*time.Millisecond, End: time.Duration(request)*second + 950*time.Millisecond,
 			Fallback: outcome == "fallback", Failed: outcome == "failed", Input: 10, Output: output, Warmup: request == 0})
 	}
 	attempt := func(request, n uint64, target, class string, content int) {
-		run.Attempts = append(run.Attempts, Attempt{Request: request, Step: 1, N: n, Target: target, Op: "llm", Start: time.Duration(request) * second, Class: class, Content: content, Warmup: request == 0, Faults: []string{"down"}})
+		run.Attempts = append(run.Attempts, Attempt{Request: request, Step: 1, N: n, Target: target, Op: "llm", Start: time.Duration(request) * second, TTFT: 50 * time.Millisecond, Class: class, Content: content, Warmup: request == 0, Faults: []string{"down"}})
 	}
 	call(0, "failed", 99)
 	attempt(0, 1, "a/b", "connect", 0)

@@ -21,7 +21,7 @@ func decimals(x float64) int {
 	switch {
 	case rest <= 0:
 		return 0
-	case rest < 0.001:
+	case rest < 0.0001:
 		return 3
 	case rest < 0.01:
 		return 2
@@ -47,22 +47,13 @@ func interval(v Value) string {
 	case !v.HasInterval():
 		return ""
 	case v.Unit == "ratio":
-		digits := max(decimals(v.Low), decimals(v.High))
-		return bound(v.Low, digits) + "–" + bound(v.High, digits) + " %"
+		return percentDigits(v.Low, decimals(v.Low)) + "–" + percent(v.High)
 	}
 	low, high := amount(v.Low, v.Unit), amount(v.High, v.Unit)
 	if number, unit, ok := strings.Cut(low, " "); ok && strings.HasSuffix(high, " "+unit) {
 		low = number
 	}
 	return low + "–" + high
-}
-
-// bound writes one end of an interval; the ends of the scale need no decimals.
-func bound(x float64, digits int) string {
-	if x <= 0 || x >= 1 {
-		digits = 0
-	}
-	return percentDigits(x, digits)
 }
 
 // points writes a difference of ratios in percentage points.

@@ -24,11 +24,13 @@ func Markdown(r *Report) string {
 		m.printf("\n")
 	}
 	m.expectations(r)
-	m.outcomes(r)
-	m.arithmetic(r)
-	m.details("Faults", m.faults(r))
-	m.details("Alerts", m.alerts(r))
-	m.details("All metrics", m.metrics(r))
+	if r.measured() {
+		m.outcomes(r)
+		m.arithmetic(r)
+		m.details("Faults", m.faults(r))
+		m.details("Alerts", m.alerts(r))
+		m.details("All metrics", m.metrics(r))
+	}
 	return m.String()
 }
 
@@ -68,9 +70,6 @@ func (m *markdown) expectations(r *Report) {
 }
 
 func (m *markdown) outcomes(r *Report) {
-	if len(r.Configs) == 0 {
-		return
-	}
 	m.printf("### Configs\n\n%s%s", row("config", "effective reliability", "answered", "fallback", "degraded", "failed", "p50", "p95", "p99", "tries/call", "breaker opened"), rule(1, 10))
 	for i := range r.Configs {
 		c := &r.Configs[i]

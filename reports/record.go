@@ -58,7 +58,7 @@ type Call struct {
 	Fallback bool   // served by another than the primary target
 	Failed   bool
 	Class    string        // error class when failed
-	TTFT     time.Duration // from the call's start; 0 if not streamed or failed
+	TTFT     time.Duration // from the call's start; 0: as its last attempt tells
 	Input    int           // tokens, as the reply reported them
 	Output   int
 	Warmup   bool

@@ -54,9 +54,6 @@ func (s *screen) grid(header []string, rows [][]string, left ...int) {
 
 // outcomes shows what the users got.
 func (s *screen) outcomes(r *Report) {
-	if len(r.Configs) == 0 {
-		return
-	}
 	s.title("What users got", "share of agent requests, 95 % interval; █ ok ▓ fallback ▒ degraded ░ failed")
 	header := []string{"config", "effective", "reliability", "answered", "fallback", "degraded", "failed"}
 	bar := min(24, s.width-78)
@@ -169,9 +166,6 @@ func (s *screen) notes(r *Report) {
 
 // costs shows the latency and the work behind the answers.
 func (s *screen) costs(r *Report) {
-	if len(r.Configs) == 0 {
-		return
-	}
 	s.title("What it cost", "latency counts from the scheduled arrival")
 	header := []string{"config", "p50", "p95", "p99", "tries/call", "on fallback", "breaker", "good/s"}
 	wide := s.width >= 96
@@ -218,8 +212,9 @@ func (s *screen) faults(r *Report) {
 	}
 	s.title("Faults", "times fired, over all seeds")
 	header := []string{"fault", "what", "when"}
+	room := (s.width-68)/max(1, len(r.Configs)) - 2
 	for i := range r.Configs {
-		header = append(header, clip(r.Configs[i].Name, 12))
+		header = append(header, clip(r.Configs[i].Name, min(max(room, 5), 18)))
 	}
 	var rows [][]string
 	for _, w := range r.Windows {

@@ -36,12 +36,14 @@ func RenderTerminal(w io.Writer, r *Report, color bool, width int) error {
 	s := &screen{color: color, width: min(max(width, minWidth), maxWidth)}
 	s.head(r)
 	s.expectations(r)
-	s.outcomes(r)
-	s.costs(r)
-	s.faults(r)
-	s.arithmetic(r)
-	s.alerts(r)
-	s.course(r)
+	if r.measured() {
+		s.outcomes(r)
+		s.costs(r)
+		s.faults(r)
+		s.arithmetic(r)
+		s.alerts(r)
+		s.course(r)
+	}
 	if _, err := io.WriteString(w, s.String()); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

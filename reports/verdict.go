@@ -70,6 +70,16 @@ func (r *Report) achieved() string {
 	return text + "."
 }
 
+// measured tells whether any agent request was.
+func (r *Report) measured() bool {
+	for i := range r.Configs {
+		if r.Configs[i].reliability().Known() {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *ConfigReport) reliability() Value { return c.Metric("effective_reliability") }
 
 // GomegaString is how a failed assertion on a report prints it: one paragraph.

@@ -106,9 +106,6 @@ func (v *view) addCalls(failed map[uint64]bool) {
 		if c.Name != c.Op {
 			v.addLatency(c.Name, outcome, c.End-c.Start)
 		}
-		if c.TTFT > 0 {
-			v.ttft = append(v.ttft, c.TTFT)
-		}
 		v.input += c.Input
 		v.output += c.Output
 		if failed[c.Request] {
@@ -118,15 +115,41 @@ func (v *view) addCalls(failed map[uint64]bool) {
 }
 
 func (v *view) addAttempts() {
+	calls := v.run.Calls
 	for first := 0; first < len(v.run.Attempts); {
 		last := first
 		for last < len(v.run.Attempts) && sameCall(&v.run.Attempts[first], &v.run.Attempts[last]) {
 			last++
 		}
-		if group := v.run.Attempts[first:last]; !group[0].Warmup {
-			v.addGroup(group)
-		}
+		group := v.run.Attempts[first:last]
 		first = last
+		if group[0].Warmup {
+			continue
+		}
+		v.addGroup(group)
+		for len(calls) > 0 && before(&calls[0], &group[0]) {
+			calls = calls[1:]
+		}
+		if len(calls) > 0 && calls[0].Request == group[0].Request && calls[0].Step == group[0].Step {
+			v.addFirstToken(&calls[0], group)
+		}
+	}
+}
+
+func before(c *Call, a *Attempt) bool {
+	return c.Request < a.Request || c.Request == a.Request && c.Step < a.Step
+}
+
+// addFirstToken takes the call's own time to its first content event, or that of the
+// attempt that brought the answer, counted from the call's start.
+func (v *view) addFirstToken(c *Call, group []Attempt) {
+	last := &group[len(group)-1]
+	switch {
+	case c.Failed:
+	case c.TTFT > 0:
+		v.ttft = append(v.ttft, c.TTFT)
+	case last.Class == "" && last.TTFT > 0:
+		v.ttft = append(v.ttft, last.Start+last.TTFT-c.Start)
 	}
 }
 
