@@ -49,6 +49,8 @@ func (q Quantiles) Draw(s *Stream) float64 {
 // Validate reports quantiles that no lognormal distribution has.
 func (q Quantiles) Validate() error {
 	switch {
+	case math.IsNaN(q.P50+q.P99) || math.IsInf(q.P50+q.P99, 0):
+		return errors.New("p50 and p99 must be finite")
 	case q.P50 < 0 || q.P99 < 0:
 		return errors.New("p50 and p99 must not be negative")
 	case q.P99 > 0 && q.P99 < q.P50:
