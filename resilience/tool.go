@@ -70,10 +70,10 @@ func endedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// known are the failures in which a tool itself said what became of the request.
-func known(e *Error) bool {
-	return e.Unsent || e.Status != 0 || e.Class == ClassOther || e.Class == ClassOpen ||
-		e.Class == ClassRequest
+// uncertain are the failures in which a tool did not say what became of the request.
+var uncertain = map[Class]bool{
+	ClassConnect: true, ClassReset: true, ClassTruncated: true, ClassMalformed: true, ClassTimeout: true,
+	ClassFirstToken: true, ClassStreamIdle: true, ClassDeadline: true, ClassCancelled: true,
 }
 
 // unknowns is the policy around a tool that must not run twice: a failure that
@@ -87,7 +87,7 @@ func (unknowns) Do(ctx context.Context, op Op) error {
 		return nil
 	}
 	e := AsError(ctx, err)
-	if known(e) {
+	if e.Unsent || e.Status != 0 || !uncertain[e.Class] {
 		return e
 	}
 	return &Error{Class: ClassToolUnknown, Target: e.Target, Message: "the tool may have run", Cause: e}

@@ -96,8 +96,8 @@ func unary(ctx context.Context, client openai.Client, params openai.ChatCompleti
 	if err != nil {
 		return resilience.Reply{}, classify(ctx, err)
 	}
-	if e := r.JSON.ExtraFields["error"]; e.Valid() {
-		return resilience.Reply{}, &resilience.Error{Class: resilience.ClassInBand, Message: e.Raw()}
+	if raw := r.JSON.ExtraFields["error"].Raw(); raw != "" && raw != "null" {
+		return resilience.Reply{}, &resilience.Error{Class: resilience.ClassInBand, Message: raw}
 	}
 	if len(r.Choices) == 0 || r.Choices[0].FinishReason == "" {
 		return resilience.Reply{}, &resilience.Error{Class: resilience.ClassMalformed,
