@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/agentchaos/chaos/reports"
+	"github.com/agentchaos/chaos/scenarios"
+)
+
+// runFlags are the flags of run.
+type runFlags struct {
+	seed       uint64
+	repeat     int
+	sequential bool
+	out        string
+	strict     bool
+	progress   string
+	noColor    bool
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run SCENARIO...",
+		Short: "Run scenarios and report",
+		Long: `Run scenarios one after the other and report. Every scenario is checked before
+the first one starts.
+
+The report's table goes to standard output, its files to a folder of their own. Of
+several scenarios the most telling exit code counts: 130 over 3, 1, 4 and 0.
+A first Ctrl-C ends the run early with a partial report; a second one kills.`,
+		Example: `  chaos run provider-outage
+  chaos run my-scenario.yaml --repeat 10 --out results
+  chaos run five-calls --out - | jq .status`,
+		Args:              usage(cobra.MinimumNArgs(1)),
+		ValidArgsFunction: completeScenario,
+		RunE: func(c *cobra.Command, args []string) error {
+			return runScenarios(c, args, f)
+		},
+	}
+	flags := c.Flags()
+	flags.Uint64Var(&f.seed, "seed", 0, "seed of the first repetition, instead of the scenario's")
+	flags.IntVar(&f.repeat, "repeat", 0, "how many seeds to run, instead of the scenario's number")
+	flags.BoolVar(&f.sequential, "sequential", false, "run the configs one after the other, not side by side")
+	flags.StringVar(&f.out, "out", "", "folder for the report (default chaos-out/SCENARIO-TIME); - prints report.json alone to standard output")
+	flags.BoolVar(&f.strict, "strict", false, "exit 4 also when an interval straddles its bound")
+	flags.StringVar(&f.progress, "progress", "auto", "auto, tty (bars), plain (lines) or none, on standard error")
+	flags.BoolVar(&f.noColor, "no-color", false, "no colours, whatever the terminal can do")
+	return c
+}
+
+// check refuses flags that contradict each other or make no sense.
+func (f runFlags) check(c *cobra.Command, scenarios int) error {
+	switch {
+	case c.Flags().Changed("repeat") && f.repeat < 1:
+		return usageError{fmt.Errorf("--repeat must be at least 1, not %d", f.repeat)}
+	case f.out == toStdout && scenarios > 1:
+		return usageError{errors.New("--out - takes one scenario: standard output holds one report")}
+	}
+	switch f.progress {
+	case "auto", "tty", "plain", "none":
+		return nil
+	}
+	return usageError{fmt.Errorf("--progress must be auto, tty, plain or none, not %q", f.progress)}
+}
+
+func (f runFlags) options(c *cobra.Command, p *scenarios.Progress) scenarios.Options {
+	o := scenarios.Options{Repeat: f.repeat, Sequential: f.sequential, Progress: p}
+	if c.Flags().Changed("seed") {
+		o.Seed = &f.seed
+	}
+	return o
+}
+
+func runScenarios(c *cobra.Command, refs []string, f runFlags) error {
+	if err := f.check(c, len(refs)); err != nil {
+		return err
+	}
+	opened, err := openAll(c, refs)
+	if err != nil {
+		return err
+	}
+	folders, err := f.prepare(opened)
+	if err != nil {
+		return usageError{err}
+	}
+	defer discard(folders)
+
+	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal kills
+
+	code := exitHeld
+	for i, s := range opened {
+		into := folder{path: toStdout}
+		if f.out != toStdout {
+			into = folders[i]
+		}
+		one, err := runOne(ctx, c, s, f, into)
+		if err != nil {
+			fmt.Fprintf(c.ErrOrStderr(), "chaos: %s: %v\n", s.Name, err)
+		}
+		if code = worse(code, one); code == exitInterrupted {
+			break
+		}
+	}
+	if code == exitHeld {
+		return nil
+	}
+	return verdict(code)
+}
+
+// prepare makes the folders of the reports, so that a bad --out is found before
+// anything runs.
+func (f runFlags) prepare(opened []*scenarios.Scenario) ([]folder, error) {
+	if f.out == toStdout {
+		return nil, nil
+	}
+	var names []string
+	for _, s := range opened {
+		names = append(names, s.Name)
+	}
+	return outputs(f.out, names, time.Now())
+}
+
+// runOne runs one scenario and reports on it. The code counts also where there is
+// an error.
+func runOne(ctx context.Context, c *cobra.Command, s *scenarios.Scenario, f runFlags, into folder) (code int, err error) {
+	var p scenarios.Progress
+	stop := watch(ctx, newDisplay(f.progress, c.ErrOrStderr(), s.Name, &p))
+	report, err := scenarios.Run(ctx, s, f.options(c, &p))
+	stop()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return exitInterrupted, err
+	case err != nil:
+		return exitHarness, err
+	}
+	if err := deliver(c, report, f, into); err != nil {
+		return exitHarness, err
+	}
+	return report.ExitCode(f.strict), nil
+}
+
+// deliver writes a report to where it is wanted.
+func deliver(c *cobra.Command, r *reports.Report, f runFlags, into folder) error {
+	stdout := c.OutOrStdout()
+	if into.path == toStdout {
+		document, err := r.Encode()
+		if err == nil {
+			_, err = stdout.Write(document)
+		}
+		return err
+	}
+	width, ok := terminalWidth(stdout)
+	if !ok {
+		width = defaultWidth
+	}
+	err := reports.RenderTerminal(stdout, r, colored(stdout, f.noColor, os.Getenv), width)
+	if err := errors.Join(err, reports.WriteFolder(into.path, r)); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "chaos: report written to %s\n", into.path)
+	return nil
+}
