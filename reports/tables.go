@@ -6,14 +6,22 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // grid writes a table: the first column to the left, the others to the right, those
-// named in left to the left.
+// named in left to the left. Columns at its end that the terminal has no room for are
+// left out.
 func (s *screen) grid(header []string, rows [][]string, left ...int) {
+	for len(header) > 1 && gridWidth(header, rows) > s.width {
+		header = header[:len(header)-1]
+		for i := range rows {
+			rows[i] = rows[i][:len(header)]
+		}
+	}
 	t := table.NewWriter()
 	style := table.StyleLight
 	style.Options = table.Options{SeparateColumns: false, SeparateHeader: true}
@@ -52,6 +60,22 @@ func (s *screen) grid(header []string, rows [][]string, left ...int) {
 	}
 }
 
+// gridWidth is how wide a table comes out.
+func gridWidth(header []string, rows [][]string) int {
+	total := 0
+	for i, name := range header {
+		widest := utf8.RuneCountInString(name)
+		for _, cells := range rows {
+			widest = max(widest, text.StringWidthWithoutEscSequences(cells[i]))
+		}
+		total += 2 + widest
+	}
+	return total
+}
+
+// nameRoom is how many columns the name of a config may take.
+func (s *screen) nameRoom() int { return 14 + min(4, max(0, (s.width-80)/5)) }
+
 // outcomes shows what the users got.
 func (s *screen) outcomes(r *Report) {
 	s.title("What users got", "share of agent requests, 95 % interval; █ ok ▓ fallback ▒ degraded ░ failed")
@@ -70,7 +94,7 @@ func (s *screen) outcomes(r *Report) {
 		if bounds != "" {
 			bounds = "(" + bounds + ")"
 		}
-		row := []string{clip(c.Name, 18), s.paint(bold, amount(v.Value, "ratio")), s.paint(dim, bounds)}
+		row := []string{clip(c.Name, s.nameRoom()), s.paint(bold, amount(v.Value, "ratio")), s.paint(dim, bounds)}
 		row = append(row, c.show("answered_rate"))
 		for _, outcome := range outcomeNames[Fallback:] {
 			row = append(row, c.show("outcome_rate{outcome="+outcome+"}"))
@@ -176,7 +200,7 @@ func (s *screen) costs(r *Report) {
 	short := false
 	for i := range r.Configs {
 		c := &r.Configs[i]
-		row := []string{clip(c.Name, 18)}
+		row := []string{clip(c.Name, s.nameRoom())}
 		for _, p := range []string{"p50", "p95", "p99"} {
 			cell := c.show("latency." + p + "{op=agent_request}")
 			short = short || strings.HasSuffix(cell, "!")
@@ -205,30 +229,43 @@ func (c *ConfigReport) breakerText() string {
 	return fmt.Sprintf("%s/%s/%s", plain(opened.Value), plain(c.Metric("breaker_transitions{to=half-open}").Value), plain(c.Metric("breaker_transitions{to=closed}").Value))
 }
 
-// faults shows how often each fault fired in each config.
+// faults shows how often each fault fired in each config, in as many tables as the
+// configs need.
 func (s *screen) faults(r *Report) {
 	if len(r.Windows) == 0 {
 		return
 	}
 	s.title("Faults", "times fired, over all seeds")
-	header := []string{"fault", "what", "when"}
-	room := (s.width-68)/max(1, len(r.Configs)) - 2
-	for i := range r.Configs {
-		header = append(header, clip(r.Configs[i].Name, min(max(room, 5), 18)))
-	}
-	var rows [][]string
-	for _, w := range r.Windows {
-		row := []string{clip(w.Name, 20), clip(strings.TrimSpace(w.Type+" on "+w.Target), 30), fmt.Sprintf("%s–%s s", plain(w.From), plain(w.To))}
-		for i := range r.Configs {
-			cell := r.fired(w.Name, r.Configs[i].Name)
-			if cell == "0" {
-				cell = s.paint(yellow, cell)
+	for next := 0; next < len(r.Configs); {
+		header, rows := faultColumns(r)
+		first := next
+		for ; next < len(r.Configs); next++ {
+			wider := append(slices.Clone(header), clip(r.Configs[next].Name, s.nameRoom()))
+			for i, w := range r.Windows {
+				cell := r.fired(w.Name, r.Configs[next].Name)
+				if cell == "0" {
+					cell = s.paint(yellow, cell)
+				}
+				rows[i] = append(rows[i], cell)
 			}
-			row = append(row, cell)
+			if next > first && gridWidth(wider, rows) > s.width {
+				break
+			}
+			header = wider
 		}
-		rows = append(rows, row)
+		for i := range rows {
+			rows[i] = rows[i][:len(header)]
+		}
+		s.grid(header, rows, 1)
 	}
-	s.grid(header, rows, 1)
+}
+
+// faultColumns gives the columns that do not depend on a config.
+func faultColumns(r *Report) (header []string, rows [][]string) {
+	for _, w := range r.Windows {
+		rows = append(rows, []string{clip(w.Name, 16), clip(strings.TrimSpace(w.Type+" on "+w.Target), 28), fmt.Sprintf("%s–%s s", plain(w.From), plain(w.To))})
+	}
+	return []string{"fault", "what", "when"}, rows
 }
 
 func (r *Report) fired(fault, config string) string {
@@ -244,11 +281,13 @@ func (r *Report) fired(fault, config string) string {
 	return fmt.Sprint(n)
 }
 
-// clip shortens a text to so many columns.
+// clip shortens a text to so many columns, at least 3, keeping both of its ends:
+// names often differ in the last of them.
 func clip(text string, width int) string {
 	runes := []rune(text)
 	if len(runes) <= width {
 		return text
 	}
-	return string(runes[:width-1]) + "…"
+	head := width / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(width-head-1):])
 }

@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	minWidth = 60
+	minWidth = 76
 	maxWidth = 110 // longer lines do not read well
 )
 
