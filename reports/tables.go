@@ -78,14 +78,16 @@ func (s *screen) nameRoom() int { return 14 + min(4, max(0, (s.width-80)/5)) }
 
 // outcomes shows what the users got.
 func (s *screen) outcomes(r *Report) {
-	s.title("What users got", "share of agent requests, 95 % interval; █ ok ▓ fallback ▒ degraded ░ failed")
 	header := []string{"config", "effective", "reliability", "answered", "fallback", "degraded", "failed"}
+	note := "share of agent requests, 95 % interval"
 	bar := min(24, s.width-78)
 	left := []int{2}
 	if bar >= 8 {
 		header = append(header, "")
 		left = append(left, 7)
+		note += "; █ ok ▓ fallback ▒ degraded ░ failed"
 	}
+	s.title("What users got", note)
 	var rows [][]string
 	for i := range r.Configs {
 		c := &r.Configs[i]
