@@ -215,6 +215,25 @@ func TestStaleResultsAreIgnored(t *testing.T) {
 	})
 }
 
+// TestStaleFailuresDoNotTrip: calls admitted before an outage fail after it is over.
+func TestStaleFailuresDoNotTrip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, breakerConfig("adaptive"))
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				_ = b.Do(t.Context(), func(context.Context) error { time.Sleep(40 * time.Second); return fail(ClassTimeout) })
+			})
+		}
+		synctest.Wait()
+		b.open()
+		b.do(nil, nil)
+		b.want(Closed)
+		wg.Wait()
+		b.want(Closed)
+	})
+}
+
 func TestPanicReleasesTheSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := breakerConfig("adaptive")

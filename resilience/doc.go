@@ -7,7 +7,10 @@
 // all of them, outermost first:
 //
 //	degrade(total deadline(chain over targets(
-//		Compose(retry, breaker, attempt, timeout)(client or tool))))
+//		Compose(retry, once, breaker, attempts, timeout)(client or tool))))
+//
+// where once stands only around tools that must not run twice, and attempts numbers
+// and reports what the breaker let through.
 //
 // The breaker is inside the retry, so that it sees every attempt and a probe is
 // one attempt; the timeout is inside the breaker, so that a timeout counts against
