@@ -58,8 +58,8 @@ func (l *link) open(ctx context.Context, address string) error {
 	l.port = port
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	l.conns, l.byAddr = map[*linkConn]bool{}, map[string]*linkConn{}
+	l.listen(listener) // before follow, which would listen in its place
 	l.wg.Go(l.follow)
-	l.listen(listener)
 	return nil
 }
 
