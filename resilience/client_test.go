@@ -279,3 +279,21 @@ func TestErrorsTellNoCredentials(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHeldStreamNeedsNoTimeout: a complete stream ends although it is never closed
+// and nothing bounds it.
+func TestHeldStreamNeedsNoTimeout(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, chunkHi+chunkStop)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	reply, err := strict(t, srv.URL).Complete(ctx, Target{"p", "m"}, weather)
+	if err != nil || reply.Text != "Hi" || ctx.Err() != nil {
+		t.Errorf("%+v, %v, %v", reply, err, ctx.Err())
+	}
+}

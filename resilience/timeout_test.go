@@ -89,3 +89,15 @@ func TestCallersCancelIsNoTimeout(t *testing.T) {
 		})
 	}
 }
+
+// TestIdleMayEndBeforeTheFirstTokenIsDue: a clock that starts later can be due sooner.
+func TestIdleMayEndBeforeTheFirstTokenIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		limits := Timeout{FirstToken: 30 * time.Second, StreamIdle: 2 * time.Second}
+		err := limits.Do(WithProgress(t.Context()), stream(-1, 99))
+		if took := time.Since(start); ClassOf(err) != ClassStreamIdle || took != 3*time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}
