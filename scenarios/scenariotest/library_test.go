@@ -22,7 +22,9 @@ func TestLibrary(t *testing.T) {
 	ginkgo.RunSpecs(t, "library", suite, reporter)
 }
 
-var _ = scenariotest.DescribeLibrary(scenariotest.Options{Labels: []string{"smoke"}, Check: everyFaultFired})
+var _ = scenariotest.DescribeLibrary(scenariotest.Options{
+	Labels: []string{"smoke"}, Again: 2, Check: everyFaultFired,
+})
 
 // everyFaultFired looks closer than a report's status does, which forgives optional
 // faults: those of the library are none.

@@ -33,6 +33,9 @@ type Options struct {
 	Run scenarios.Options
 	// Labels are added to those of each file.
 	Labels []string
+	// Again is how often an inconclusive run is run again: it says nothing, for example
+	// because the machine was too busy to send on time.
+	Again int
 	// Timeout ends a run with a partial report, which fails; 0 means five minutes.
 	Timeout time.Duration
 	// Check looks at a report after its expectations held; nil checks nothing more.
@@ -101,12 +104,16 @@ func describe(text string, opened []*scenarios.Scenario, o Options) bool {
 	})
 }
 
-// runSpec runs a scenario; the entry with its result is added before it is judged, so
+// runSpec runs a scenario; an entry with each result is added before it is judged, so
 // that a failed spec has it too.
 func runSpec(ctx ginkgo.SpecContext, s *scenarios.Scenario, o Options) {
-	report, err := scenarios.Run(ctx, s, o.Run)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	ginkgo.AddReportEntry("chaos", summarize(report))
+	var report *reports.Report
+	for try := 0; try == 0 || try <= o.Again && report.Status == reports.Inconclusive; try++ {
+		var err error
+		report, err = scenarios.Run(ctx, s, o.Run)
+		gomega.Expect(err).NotTo(gomega.HaveOccurred())
+		ginkgo.AddReportEntry("chaos", summarize(report))
+	}
 	gomega.Expect(report).To(PassExpectations())
 	if o.Check != nil {
 		o.Check(report)
