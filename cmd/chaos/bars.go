@@ -79,15 +79,11 @@ func (b *bars) note(text string) {
 	}
 }
 
-// close ends every bar, whatever it lacks: Wait blocks on one that has not ended.
+// close ends every bar as it stands: Wait blocks on one that has not ended.
 func (b *bars) close() {
 	for _, bar := range b.configs {
-		if bar.config.Finished.Load() {
-			bar.SetTotal(-1, true)
-		} else {
-			bar.Abort(false)
-		}
+		bar.Abort(false)
 	}
-	b.header.SetTotal(-1, true)
+	b.header.Abort(false)
 	b.screen.Wait()
 }
