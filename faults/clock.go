@@ -28,46 +28,48 @@ func (c *clock) start(t0 time.Time) {
 
 func (c *clock) stop() { c.lift.Do(func() { close(c.lifted) }) }
 
-// now gives the time on the timeline; running is false while no fault is active.
-func (c *clock) now() (t time.Duration, running bool) {
+// moment is a point on the timeline; at one that is not running no fault is active.
+type moment struct {
+	t       time.Duration
+	running bool
+}
+
+func (c *clock) now() moment {
 	select {
 	case <-c.lifted:
-		return 0, false
+		return moment{}
 	default:
 	}
 	select {
 	case <-c.armed:
-		return time.Since(c.t0), true
+		return moment{time.Since(c.t0), true}
 	default:
-		return 0, false
+		return moment{}
 	}
 }
 
-// until gives how long it is to the next edge of any of the faults; ok is false
-// if there is none to wait for.
-func (c *clock) until(all []*fault) (wait time.Duration, ok bool) {
-	t, running := c.now()
-	if !running {
+// until gives how long it is from now to the first edge of any of the faults after
+// m, which may be past already; ok is false if there is none to wait for. Whoever
+// follows the timeline asks for the edge after the moment it has acted on, so that
+// none is missed while it acts.
+func (c *clock) until(all []*fault, m moment) (wait time.Duration, ok bool) {
+	if !m.running {
 		return 0, false
 	}
 	var first time.Duration
 	for _, f := range all {
-		if edge, more := f.Next(t); more && (!ok || edge < first) {
+		if edge, more := f.Next(m.t); more && (!ok || edge < first) {
 			first, ok = edge, true
 		}
 	}
-	return first - t, ok
+	return first - time.Since(c.t0), ok
 }
 
 // active returns those of the faults whose window is open.
-func (c *clock) active(all []*fault) []*fault {
-	t, running := c.now()
-	if !running {
-		return nil
-	}
+func (m moment) active(all []*fault) []*fault {
 	var open []*fault
 	for _, f := range all {
-		if f.Active(t) {
+		if m.running && f.Active(m.t) {
 			open = append(open, f)
 		}
 	}

@@ -131,6 +131,14 @@ type received struct {
 // asserted depends on its length but that silence is seen at all.
 const patience = 300 * time.Millisecond
 
+// patienceFor is long where the reply is to end.
+func patienceFor(end string) time.Duration {
+	if end == "silent" {
+		return patience
+	}
+	return 20 * time.Second
+}
+
 func receive(conn net.Conn, patience time.Duration) received {
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	reply, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodPost})
@@ -191,7 +199,7 @@ func TestInjectorKinds(t *testing.T) {
 				b := openBench(t, c.target, quick(8), specs...)
 				b.Arm(time.Now())
 				k := seed.Key{Request: 7, Call: 1, Attempt: 2}
-				got := receive(b.send(t, k), patience)
+				got := receive(b.send(t, k), patienceFor(c.end))
 				if got.status != c.status || got.end != c.end || !strings.Contains(got.body, c.contains) {
 					t.Errorf("received %+v, want status %d, end %s, %q in it", got, c.status, c.end, c.contains)
 				}
@@ -222,7 +230,7 @@ func TestRateLimitHeaders(t *testing.T) {
 	for _, target := range []Target{anOpenAI, aTool} {
 		b := openBench(t, target, quick(1), Spec{Type: "rate_limit", Params: &RateLimit{RetryAfter: 1500 * time.Millisecond}})
 		b.Arm(time.Now())
-		h := receive(b.send(t, seed.Key{}), patience).header
+		h := receive(b.send(t, seed.Key{}), patienceFor("eof")).header
 		if h.Get("Retry-After") != "2" || h.Get("Retry-After-Ms") != "1500" {
 			t.Errorf("%s: Retry-After %q and Retry-After-Ms %q, want 2 and 1500", target.name(), h.Get("Retry-After"), h.Get("Retry-After-Ms"))
 		}

@@ -75,7 +75,7 @@ type thrown struct {
 
 func (e *Endpoint) draw(f *flight) []thrown {
 	var drawn []thrown
-	for _, fault := range e.clock.active(e.injected) {
+	for _, fault := range e.clock.now().active(e.injected) {
 		if !fault.On.Matches(e.config.Target, f.attempt.Model) {
 			continue
 		}

@@ -79,8 +79,9 @@ func (l *link) follow() {
 	down := slices.DeleteFunc(slices.Clone(l.faults), func(f *fault) bool { return f.Type != "down" })
 	armed, lifted := l.clock.armed, l.clock.lifted
 	for {
-		again := l.obey(l.clock.active(down))
-		wait, ok := l.clock.until(down)
+		now := l.clock.now()
+		again := l.obey(now.active(down))
+		wait, ok := l.clock.until(down, now)
 		if again {
 			wait, ok = retryPause, true
 		}

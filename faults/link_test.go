@@ -49,7 +49,7 @@ func TestToxics(t *testing.T) {
 			k := seed.Key{Request: 5}
 			began := time.Now()
 			conn := b.send(t, k)
-			got := receive(conn, max(patience, 3*time.Second*time.Duration(btoi(c.whole))))
+			got := receive(conn, patienceFor(c.end))
 			took := time.Since(began)
 			if whole := strings.HasSuffix(got.body, "data: [DONE]\n\n"); got.end != c.end || whole != c.whole {
 				t.Errorf("received %+v, want end %s, whole %v", got, c.end, c.whole)

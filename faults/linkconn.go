@@ -61,8 +61,9 @@ func (c *linkConn) run() {
 	go func() { opened <- c.dial() }()
 	armed, lifted, gone := c.link.clock.armed, c.link.clock.lifted, c.gone
 	for {
-		c.follow()
-		wait, ok := c.link.clock.until(c.link.faults)
+		now := c.link.clock.now()
+		c.follow(now)
+		wait, ok := c.link.clock.until(c.link.faults, now)
 		alarm, stop := after(wait+time.Duration(c.index), ok)
 		select {
 		case err := <-opened:
@@ -126,7 +127,7 @@ func (c *linkConn) dial() error {
 func (c *linkConn) start() {
 	server := c.link.server
 	c.proxy = toxiproxy.NewProxy(server, c.link.target, "", c.link.target)
-	for _, f := range c.wanted() {
+	for _, f := range c.wanted(c.link.clock.now()) {
 		c.add(f)
 	}
 	c.proxy.Toxics.StartLink(server, "up", source{c.up}, sink{c.up}, stream.Upstream)
@@ -184,23 +185,23 @@ func keyIn(head []byte) (k seed.Key, ok bool) {
 	return seed.Key{}, false
 }
 
-// wanted are the toxics that the connection should have now.
-func (c *linkConn) wanted() []*fault {
+// wanted are the toxics that the connection should have.
+func (c *linkConn) wanted(now moment) []*fault {
 	left := false
 	select {
 	case <-c.gone:
 		left = true
 	default:
 	}
-	return slices.DeleteFunc(c.link.clock.active(c.drawn), func(f *fault) bool {
+	return slices.DeleteFunc(now.active(c.drawn), func(f *fault) bool {
 		// Nobody waits for what the others hold back once the client left.
 		return f.Type == "down" || left && !(f.Type == "slow_close" && f.stream == upstream)
 	})
 }
 
 // follow brings the connection to where the timeline is.
-func (c *linkConn) follow() {
-	for _, f := range c.link.clock.active(c.link.faults) {
+func (c *linkConn) follow(now moment) {
+	for _, f := range now.active(c.link.faults) {
 		if f.Type == "down" && c.ctx.Err() == nil {
 			c.log.add(f)
 			c.link.fired.add(f.Name)
@@ -211,11 +212,11 @@ func (c *linkConn) follow() {
 	if c.proxy == nil {
 		return
 	}
-	want := c.wanted()
-	if slices.Equal(want, c.applied) {
+	want := c.wanted(now)
+	if len(want) == len(c.applied) && !slices.ContainsFunc(want, func(f *fault) bool { return !slices.Contains(c.applied, f) }) {
 		return
 	}
-	if _, running := c.link.clock.now(); running && c.idle() {
+	if now.running && c.idle() {
 		c.close() // so that the next request gets a connection that began with them
 		return
 	}
