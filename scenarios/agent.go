@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/agentchaos/chaos/internal/seed"
@@ -25,6 +27,7 @@ type agent struct {
 	rec       *reports.Recorder
 	progress  *ConfigProgress
 	t0        time.Time // end of the warm-up: records count from here
+	panic     atomic.Pointer[error]
 }
 
 func newAgent(s *Scenario, c Config, b *bench, number uint64, t0 time.Time, rec *reports.Recorder, p *ConfigProgress) (*agent, error) {
@@ -65,8 +68,23 @@ func newAgent(s *Scenario, c Config, b *bench, number uint64, t0 time.Time, rec 
 // close ends the agent's idle connections.
 func (a *agent) close() { a.transport.CloseIdleConnections() }
 
-// request runs one agent request to its end.
+// panicked is the first panic of a request, with its stack; nil if there was none.
+func (a *agent) panicked() error {
+	if err := a.panic.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// request runs one agent request to its end. A panic ends only the request, so that
+// the faults are lifted and the report written whatever happens; see panicked.
 func (a *agent) request(ctx context.Context, index uint64, arr Arrival, sched time.Time) {
+	defer func() {
+		if p := recover(); p != nil {
+			err := fmt.Errorf("agent request %d panicked: %v\n%s", index, p, debug.Stack())
+			a.panic.CompareAndSwap(nil, &err)
+		}
+	}()
 	start := time.Now()
 	ctx = withOutputTokens(ctx, arr.OutputTokens)
 	t := &task{a: a, index: index, warmup: sched.Before(a.t0), question: question(arr.InputTokens)}

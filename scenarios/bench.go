@@ -31,18 +31,17 @@ type bench struct {
 	truths map[seed.Key]faults.Attempt
 }
 
-// openBench starts the endpoints of s with the given faults; it closes what it
-// opened if one of them can't be.
-func openBench(ctx context.Context, s *Scenario, specs []faults.Spec, number uint64, net network.Network) (*bench, error) {
+// openBench starts the endpoints of s; it closes what it opened if one of them can't
+// be.
+func openBench(ctx context.Context, s *Scenario, number uint64, net network.Network) (*bench, error) {
 	b := &bench{
 		byAddress: map[string]*faults.Endpoint{},
 		byTarget:  map[string]*faults.Endpoint{},
 		truths:    map[seed.Key]faults.Attempt{},
 	}
 	open := func(target faults.Target, r exchange.Responder, inspect func(*exchange.Request)) error {
-		hit := slices.DeleteFunc(slices.Clone(specs), func(f faults.Spec) bool { return !f.On.Covers(target) })
 		e, err := faults.Open(ctx, faults.Config{
-			Network: net, Target: target, Faults: hit, Seed: number,
+			Network: net, Target: target, Faults: s.Faults, Seed: number,
 			Responder: r, Inspect: inspect, Journal: b.journal,
 		})
 		if err != nil {

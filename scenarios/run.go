@@ -15,7 +15,8 @@ import (
 type Options struct {
 	Seed       *uint64 // instead of the file's
 	Repeat     int     // instead of the file's, if above 0
-	Sequential bool    // configs one after the other instead of side by side
+	Clock      string  // wall or virtual, instead of the file's
+	Sequential bool    // configs one after the other instead of side by side; on the wall clock
 	Progress   *Progress
 }
 
@@ -37,10 +38,15 @@ const controlLimit = 5 * time.Second
 // returns the partial report with a nil error; an error means that the harness
 // itself failed.
 func Run(ctx context.Context, s *Scenario, o Options) (*reports.Report, error) {
-	r := &runner{s: s, o: o, net: network.Loopback{}, began: time.Now()}
-	if r.o.Progress == nil {
-		r.o.Progress = new(Progress)
+	if o.Clock != "" {
+		clocked := *s
+		clocked.Clock = o.Clock
+		s = &clocked
 	}
+	if o.Progress == nil {
+		o.Progress = new(Progress)
+	}
+	r := &runner{s: s, o: o, began: time.Now()}
 	first := s.Seed
 	if o.Seed != nil {
 		first = *o.Seed
@@ -62,7 +68,6 @@ func Run(ctx context.Context, s *Scenario, o Options) (*reports.Report, error) {
 type runner struct {
 	s     *Scenario
 	o     Options
-	net   network.Network
 	began time.Time
 }
 
@@ -85,7 +90,7 @@ func (r *runner) control(ctx context.Context, number uint64) (*reports.SteadySta
 		calm.Workload.Duration = controlLimit
 	}
 	r.o.Progress.begin("steady state", calm.Configs)
-	runs, err := (&runner{s: &calm, o: r.o, net: r.net}).configs(ctx, number)
+	runs, err := (&runner{s: &calm, o: r.o}).all(ctx, number, 1)
 	if err != nil {
 		return nil, false, err
 	}
@@ -93,7 +98,7 @@ func (r *runner) control(ctx context.Context, number uint64) (*reports.SteadySta
 	return &reports.SteadyState{Expectation: e, Runs: runs}, met, nil
 }
 
-// seeds runs all configs under one seed after the other.
+// seeds runs all configs under all seeds.
 func (r *runner) seeds(ctx context.Context, first uint64) ([]*reports.Run, error) {
 	repeat := max(1, r.s.Repeat)
 	if r.o.Repeat > 0 {
@@ -101,6 +106,15 @@ func (r *runner) seeds(ctx context.Context, first uint64) ([]*reports.Run, error
 	}
 	r.o.Progress.begin("warm-up", r.s.Configs)
 	defer r.o.Progress.finish()
+	return r.all(ctx, first, repeat)
+}
+
+// all runs all configs under repeat seeds: on the wall clock seed after seed, in
+// virtual time on all cores.
+func (r *runner) all(ctx context.Context, first uint64, repeat int) ([]*reports.Run, error) {
+	if r.s.Clock == "virtual" {
+		return r.bubbles(ctx, first, repeat)
+	}
 	var all []*reports.Run
 	for i := range repeat {
 		if i > 0 && ctx.Err() != nil {
@@ -115,8 +129,8 @@ func (r *runner) seeds(ctx context.Context, first uint64) ([]*reports.Run, error
 	return all, nil
 }
 
-// configs runs every config under one seed, side by side unless told otherwise.
-// All benches are open before the first request is sent.
+// configs runs every config under one seed on loopback, side by side unless told
+// otherwise. All benches are open before the first request is sent.
 func (r *runner) configs(ctx context.Context, number uint64) ([]*reports.Run, error) {
 	arrivals, err := r.s.Workload.Schedule(number)
 	if err != nil {
@@ -126,12 +140,12 @@ func (r *runner) configs(ctx context.Context, number uint64) ([]*reports.Run, er
 	defer func() {
 		for _, b := range benches {
 			if b != nil {
-				_ = b.close() // closed before in good runs; closing twice is harmless
+				_ = b.close() // a run has closed its own and kept the error
 			}
 		}
 	}()
 	for i := range benches {
-		if benches[i], err = openBench(ctx, r.s, r.s.Faults, number, r.net); err != nil {
+		if benches[i], err = openBench(ctx, r.s, number, network.Loopback{}); err != nil {
 			return nil, fmt.Errorf("%w: config %s: %w", ErrSetup, r.s.Configs[i].Name, err)
 		}
 	}
@@ -190,13 +204,16 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 	a.close()
 	closing := b.close()
 	run := a.rec.Finish()
+	if err := errors.Join(a.panicked(), closing); err != nil {
+		run.Aborted = err.Error()
+	}
 	run.Config, run.Seed = c.Name, number
 	run.Duration = min(time.Since(t0), end.Sub(t0))
 	run.Closed = w.Closed != nil
 	run.Interrupted = ctx.Err() != nil
 	run.Fired = b.fired()
 	b.join(run)
-	return run, closing
+	return run, nil
 }
 
 // errUnfinished is why a request was given up at the end of the run.
