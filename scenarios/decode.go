@@ -147,11 +147,15 @@ func (d *decoder) fault(n *node, v reflect.Value) {
 	d.settle(n, v, seen, fine)
 }
 
-// params makes the parameters that the type of the fault in n takes; the zero Value
-// if it takes none, or if the type is missing, which fields will report.
+// params makes the parameters that the type of the fault in n takes. It reports a
+// type that is missing or unknown: then nothing can be said about the other keys.
 func (d *decoder) params(n *node, spec *faults.Spec) (params reflect.Value, known bool) {
 	i := slices.IndexFunc(n.entries, func(e entry) bool { return e.key == "type" && e.value.kind == scalar })
 	if i < 0 {
+		if n.kind == mapping {
+			d.add(n.at, n.path, `the key "type" is missing`)
+			return params, false
+		}
 		return params, true
 	}
 	e := n.entries[i]

@@ -11,6 +11,7 @@ type document struct {
 	file     string
 	lines    []string
 	places   map[string]place // by path: faults[0].on.provider
+	keys     map[string]place // of the keys of mappings, by path
 	problems Problems
 }
 
@@ -18,7 +19,7 @@ type document struct {
 type place struct{ line, column, width int }
 
 func newDocument(file string, data []byte) *document {
-	return &document{file: file, lines: strings.Split(string(data), "\n"), places: map[string]place{}}
+	return &document{file: file, lines: strings.Split(string(data), "\n"), places: map[string]place{}, keys: map[string]place{}}
 }
 
 func (d *document) add(at place, path, message string) {

@@ -83,10 +83,13 @@ func obey(v reflect.Value, tag reflect.StructTag) error {
 			return fmt.Errorf("must be above %s", arg)
 		}
 	}
-	if words != nil && v.Kind() == reflect.String && !slices.Contains(words, v.String()) {
-		return fmt.Errorf("must be one of %s, not %q", strings.Join(words, ", "), v)
+	switch {
+	case words == nil || v.Kind() != reflect.String || slices.Contains(words, v.String()):
+		return nil
+	case len(words) == 1:
+		return fmt.Errorf("must be %s, not %q", words[0], v)
 	}
-	return nil
+	return fmt.Errorf("must be one of %s, not %q", strings.Join(words, ", "), v)
 }
 
 func number(v reflect.Value) (x float64, ok bool) {

@@ -33,6 +33,9 @@ func readTrace(dir, file string) ([]Arrival, error) {
 		return nil, fmt.Errorf("opening the trace: %w", errors.Unwrap(err))
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.New("opening the trace: not a regular file")
+	}
 	return parseTrace(f)
 }
 

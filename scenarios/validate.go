@@ -39,9 +39,6 @@ func (c *checker) check() {
 			c.report(fmt.Sprintf("labels[%d]", i), "%q must be letters, digits, and any of _ . : -", l)
 		}
 	}
-	if s.Clock == "virtual" {
-		c.report("clock", "the virtual clock is not available yet; use wall")
-	}
 	c.workload()
 	c.providers()
 	c.tools()
@@ -53,11 +50,20 @@ func (c *checker) check() {
 	c.patience()
 }
 
-// report notes a problem unless the decoder already found one there.
+// report notes a problem unless the decoder already found one there or, for a key
+// that is missing, right around it.
 func (c *checker) report(path, format string, args ...any) {
-	if !c.broken(path) {
-		c.document.report(path, format, args...)
+	_, given := c.places[path]
+	around := path[:max(0, strings.LastIndexAny(path, ".["))]
+	if c.broken(path) || !given && around != "" && c.exactly(around) {
+		return
 	}
+	c.document.report(path, format, args...)
+}
+
+// exactly tells whether the decoder found a problem with the value of path itself.
+func (c *checker) exactly(path string) bool {
+	return slices.ContainsFunc(c.before, func(p Problem) bool { return p.Path == path })
 }
 
 // broken tells whether the decoder found a problem at path or below it.
@@ -88,10 +94,19 @@ func (c *checker) providers() {
 	}
 }
 
+// atKey notes a problem with the key of path instead of its value.
+func (c *checker) atKey(path, format string, args ...any) {
+	at, isKey := c.keys[path]
+	if value, scalar := c.places[path]; !isKey || scalar && value.width > 1 {
+		at = value
+	}
+	c.add(at, path, fmt.Sprintf(format, args...))
+}
+
 // name checks a name that stands in targets and metrics.
 func (c *checker) name(path, name string, format *regexp.Regexp) {
 	if !format.MatchString(name) {
-		c.report(path, "the name %q must match %s", name, format)
+		c.atKey(path, "the name %q must match %s", name, format)
 	}
 }
 
@@ -103,7 +118,7 @@ func (c *checker) tools() {
 		path := join("tools", name)
 		c.name(path, name, partName)
 		if _, clash := c.s.Providers[name]; clash {
-			c.report(path, "there is a provider %q as well; targets must differ", name)
+			c.atKey(path, "there is a provider %q as well; targets must differ", name)
 		}
 		if t.Timeout != "" && !slices.Contains(timeoutClasses, t.Timeout) {
 			if d, err := parseDuration(t.Timeout); err != nil || d == 0 {
@@ -208,8 +223,8 @@ func (c *checker) model(path, provider, model string) {
 
 // unknown reports a reference to what section of the file does not have.
 func (c *checker) unknown(path, what, name, section string, known []string) {
-	if slices.ContainsFunc(c.before, func(p Problem) bool { return p.Path == section }) {
-		return // the section itself could not be read
+	if c.exactly(section) {
+		return // it could not be read whole
 	}
 	c.report(path, "there is no %s %q in %s%s", what, name, section, didYouMean(name, known))
 }
@@ -222,14 +237,9 @@ func (c *checker) configs() {
 		path := join("configs", cfg.Name)
 		c.name(path, cfg.Name, partName)
 		for i, target := range cfg.Fallback {
-			at := fmt.Sprintf("%s.fallback[%d]", path, i)
 			provider, model, ok := strings.Cut(target, "/")
-			switch {
-			case !ok:
-				c.report(at, "%q must be provider/model", target)
-			case slices.Contains(cfg.Fallback[:i], target):
-				c.report(at, "%q stands here twice", target)
-			case c.provider(at, provider):
+			at := fmt.Sprintf("%s.fallback[%d]", path, i)
+			if ok && c.provider(at, provider) { // if not ok, the config itself said so
 				c.model(at, provider, model)
 			}
 		}
@@ -328,7 +338,7 @@ func (c *checker) workload() {
 	case w.Duration > 0 && w.Requests > 0:
 		c.report("workload.requests", "cannot stand beside a duration; give one of them")
 	case w.Duration > 0 && w.Warmup >= w.Duration:
-		c.report("workload.warmup", "%v must be shorter than the duration, %v", w.Warmup, w.Duration)
+		c.report("workload.warmup", "%s must be shorter than the duration, %s", durationText(w.Warmup), durationText(w.Duration))
 	}
 	if a := w.Arrival; a != nil {
 		n := max(a.Rate*(w.Warmup+w.Duration).Seconds(), float64(w.Requests)+a.Rate*w.Warmup.Seconds())

@@ -39,20 +39,19 @@ func (c *checker) faults() {
 	names := map[string]bool{}
 	for i, f := range c.s.Faults {
 		path := fmt.Sprintf("faults[%d]", i)
-		if f.Type == "" || c.broken(path) {
-			continue
+		if f.Name != "" {
+			c.name(path+".name", f.Name, partName)
 		}
-		c.name(path+".name", f.Name, partName)
-		if names[f.Name] {
+		if f.Name != "" && names[f.Name] {
 			c.report(path+".name", "there is a fault %q already; give each its own name", f.Name)
 		}
 		names[f.Name] = true
 		if length > 0 && f.At >= length {
-			c.report(path+".at", "begins at %v, when the run of %v is over", f.At, length)
+			c.report(path+".at", "begins at %s, when the run of %s is over", durationText(f.At), durationText(length))
 		} else if length > 0 && f.At+f.For > length {
-			c.warn(path+".for", "the run ends at %v, before this fault does at %v", length, f.At+f.For)
+			c.warn(path+".for", "the run ends at %s, before this fault does at %s", durationText(length), durationText(f.At+f.For))
 		}
-		if c.selector(path+".on", f.On) {
+		if c.selector(path+".on", f.On) && !c.broken(path) {
 			c.applies(path, f)
 		}
 	}
@@ -180,7 +179,7 @@ func (c *checker) patience() {
 			}
 		}
 		if total := cfg.Timeouts.TotalRequest; worst > total {
-			c.warn(join("configs", cfg.Name)+".timeouts.totalRequest", "%v is less than one call can take while its targets hang: %s", total, why)
+			c.warn(join("configs", cfg.Name)+".timeouts.totalRequest", "%s is less than one call can take while its targets hang: %s", durationText(total), why)
 		}
 	}
 }
@@ -218,7 +217,8 @@ func (c *checker) longest(cfg Config, s Step) (time.Duration, string) {
 		}
 	}
 	all := time.Duration(targets) * (time.Duration(attempts)*attempt + waits)
-	return all, fmt.Sprintf("%s has %d × (%d × %v + %v of waiting) = %v", s.Name(), targets, attempts, attempt, waits, all)
+	return all, fmt.Sprintf("%s has %d × (%d × %s + %s of waiting) = %s", s.Name(), targets, attempts,
+		durationText(attempt), durationText(waits), durationText(all))
 }
 
 func toolTimeout(t Tool, to *resilience.Timeouts) time.Duration {

@@ -59,8 +59,12 @@ func parse(d *document, data []byte) *node {
 	}
 	c := converter{document: d}
 	n := c.convert(root.Content[0], "", placeOf(root.Content[0]))
-	if c.nodes > nodesMax {
+	switch {
+	case c.nodes > nodesMax:
 		d.add(place{}, "", "the aliases of this file multiply beyond reason")
+		return nil
+	case n.kind != mapping:
+		d.add(n.at, "", fmt.Sprintf("must be a mapping of keys to values, not %v", n))
 		return nil
 	}
 	return n
@@ -71,31 +75,38 @@ func syntaxError(d *document, err error) (at place, path, message string) {
 	if !errors.As(err, &load) {
 		return place{}, "", err.Error()
 	}
-	mark, message := load.Mark, "not YAML: "+strings.TrimPrefix(load.Message, "yaml: ")
+	mark, message := load.Mark, strings.TrimPrefix(load.Message, "yaml: ")
 	if mark.Line == 0 || mark.Line > len(d.lines) {
 		mark = load.ContextMark // of what was begun and never ended
 	}
 	if load.ContextMsg != "" {
 		message += " " + load.ContextMsg
 	}
+	if mark.Line > 0 {
+		message = "not YAML: " + message
+	}
 	return place{mark.Line, mark.Column, 1}, "", message
 }
 
-// nodesMax bounds what a few aliases of aliases can blow up to.
-const nodesMax = 100_000
+// What a few aliases of aliases, or one of itself, can blow up to.
+const (
+	nodesMax = 100_000
+	depthMax = 50
+)
 
 type converter struct {
 	*document
-	nodes int
+	nodes, depth int
 }
 
 // convert turns y, the value of path, into a node; problems with it are shown at.
 func (c *converter) convert(y *yaml.Node, path string, at place) *node {
 	n := &node{path: path, at: at}
 	c.places[path] = at
-	if c.nodes++; c.nodes > nodesMax {
+	if c.tooMuch() {
 		return n
 	}
+	defer c.leave()
 	y = resolve(y)
 	switch y.Kind {
 	case yaml.MappingNode:
@@ -113,6 +124,20 @@ func (c *converter) convert(y *yaml.Node, path string, at place) *node {
 	}
 	return n
 }
+
+// tooMuch enters one value more, unless the limits are reached.
+func (c *converter) tooMuch() bool {
+	if c.depth == depthMax {
+		c.nodes = nodesMax
+	}
+	if c.nodes++; c.nodes > nodesMax {
+		return true
+	}
+	c.depth++
+	return false
+}
+
+func (c *converter) leave() { c.depth-- }
 
 // entries lists the keys of a mapping. Those merged with << come last; a key that
 // stands in the mapping itself wins over them.
@@ -132,6 +157,7 @@ func (c *converter) entries(y *yaml.Node, path string) []entry {
 			if value.Line != key.Line {
 				at = placeOf(key) // a block's own place is that of its first key
 			}
+			c.keys[join(path, key.Value)] = placeOf(key)
 			own = append(own, entry{key.Value, placeOf(key), c.convert(value, join(path, key.Value), at)})
 		}
 	}
@@ -144,9 +170,10 @@ func (c *converter) entries(y *yaml.Node, path string) []entry {
 }
 
 func (c *converter) merge(y *yaml.Node, path string) []entry {
-	if c.nodes++; c.nodes > nodesMax {
+	if c.tooMuch() {
 		return nil
 	}
+	defer c.leave()
 	switch y.Kind {
 	case yaml.MappingNode:
 		return c.entries(y, path)
