@@ -117,10 +117,15 @@ func openAIObject(data []byte) (gjson.Result, error) {
 	if !doc.IsObject() {
 		return doc, errors.New("dialect: reply is not a JSON object")
 	}
-	if e := doc.Get("error"); e.Exists() && e.Type != gjson.Null && e.Type != gjson.False {
+	if e := doc.Get("error"); isError(e) {
 		return doc, openAIErrorOf(http.StatusOK, e)
 	}
 	return doc, nil
+}
+
+// isError tells whether an error field reports one: null and false do not.
+func isError(e gjson.Result) bool {
+	return e.Exists() && e.Type != gjson.Null && e.Type != gjson.False
 }
 
 func openAIErrorOf(status int, e gjson.Result) *Error {
@@ -164,10 +169,10 @@ func openAIDecode(body []byte) (Reply, error) {
 	r := Reply{ID: doc.Get("id").String(), Model: doc.Get("model").String(), Finish: Finish(finish.Str)}
 	r.Created = time.Unix(doc.Get("created").Int(), 0)
 	r.Usage, _ = openAIUsage(doc.Get("usage"))
-	if r.Text, err = openAIText(message, "content"); err != nil {
+	if r.Text, err = openAIText(message.Get("content"), "content"); err != nil {
 		return Reply{}, err
 	}
-	refusal, err := openAIText(message, "refusal")
+	refusal, err := openAIText(message.Get("refusal"), "refusal")
 	if err != nil {
 		return Reply{}, err
 	}
@@ -179,8 +184,7 @@ func openAIDecode(body []byte) (Reply, error) {
 }
 
 // openAIText reads a field that is a string, null or absent.
-func openAIText(in gjson.Result, field string) (string, error) {
-	v := in.Get(field)
+func openAIText(v gjson.Result, field string) (string, error) {
 	if v.Type != gjson.String && v.Type != gjson.Null {
 		return "", fmt.Errorf("dialect: %s is not a string", field)
 	}
@@ -219,50 +223,75 @@ func openAIDecodeEvent(name string, data []byte) (Event, error) {
 	if string(data) == "[DONE]" {
 		return Event{Kind: exchange.Trailer}, nil
 	}
-	doc, err := openAIObject(data)
-	if e := (*Error)(nil); errors.As(err, &e) {
+	if !validJSON(data) {
+		return Event{}, errors.New("dialect: reply is not valid JSON")
+	}
+	doc := gjson.ParseBytes(data)
+	if !doc.IsObject() {
+		return Event{}, errors.New("dialect: reply is not a JSON object")
+	}
+	top := fields(doc, "error", "choices", "usage")
+	if isError(top[0]) {
+		e := openAIErrorOf(http.StatusOK, top[0])
 		return Event{Kind: exchange.Failure, Err: e}, e
 	}
-	if err != nil {
-		return Event{}, err
-	}
-	choices := doc.Get("choices")
+	choices := top[1]
 	if !choices.IsArray() {
 		return Event{}, errors.New("dialect: chunk has no choices")
 	}
 	var ev Event
-	if u, ok := openAIUsage(doc.Get("usage")); ok {
+	if u, ok := openAIUsage(top[2]); ok {
 		ev.Usage, ev.Kind = &u, exchange.Trailer
 	}
-	choice := choices.Get("0")
-	if !choice.Exists() || choice.Get("index").Int() != 0 {
-		return ev, nil
-	}
-	err = openAIChoice(&ev, choice)
+	var err error
+	choices.ForEach(func(_, choice gjson.Result) bool {
+		err = openAIChoice(&ev, choice)
+		return false
+	})
 	return ev, err
 }
 
-// openAIChoice adds what one choice of a chunk says.
+// fields finds up to four fields of an object in one pass.
+func fields(object gjson.Result, names ...string) (found [4]gjson.Result) {
+	object.ForEach(func(key, value gjson.Result) bool {
+		for i, name := range names {
+			if key.Str == name && !found[i].Exists() {
+				found[i] = value
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// openAIChoice adds what the first choice of a chunk says.
 func openAIChoice(ev *Event, choice gjson.Result) (err error) {
-	delta, finish := choice.Get("delta"), choice.Get("finish_reason")
+	if !choice.IsObject() {
+		return errors.New("dialect: choice has no delta")
+	}
+	parts := fields(choice, "index", "delta", "finish_reason")
+	delta, finish := parts[1], parts[2]
 	switch {
-	case !choice.IsObject() || !delta.IsObject() && delta.Type != gjson.Null:
+	case parts[0].Int() != 0:
+		return nil
+	case !delta.IsObject() && delta.Type != gjson.Null:
 		return errors.New("dialect: choice has no delta")
 	case finish.Type != gjson.String && finish.Type != gjson.Null:
 		return errors.New("dialect: finish_reason is not a string")
 	}
 	ev.Kind = exchange.Meta
-	if ev.Text, err = openAIText(delta, "content"); err != nil {
+	said := fields(delta, "content", "refusal", "tool_calls")
+	if ev.Text, err = openAIText(said[0], "content"); err != nil {
 		return err
 	}
-	refusal, err := openAIText(delta, "refusal")
+	refusal, err := openAIText(said[1], "refusal")
 	if err != nil {
 		return err
 	}
 	if refusal != "" {
 		ev.Text, ev.Finish = refusal, FinishContentFilter
 	}
-	if ev.Tools, err = openAIToolDeltas(delta.Get("tool_calls")); err != nil {
+	if ev.Tools, err = openAIToolDeltas(said[2]); err != nil {
 		return err
 	}
 	if ev.Text != "" || len(ev.Tools) > 0 {
