@@ -78,31 +78,25 @@ func (c *checker) selector(path string, on faults.Selector) bool {
 	return len(c.problems) == before
 }
 
-// applies reports a fault that can hit no endpoint at all.
+// applies reports a fault that hits no endpoint, or one that it cannot hit.
 func (c *checker) applies(path string, f faults.Spec) {
-	var first error
 	met := false
 	for _, t := range c.endpoints() {
 		if !f.On.Covers(t) {
 			continue
 		}
 		met = true
-		err := f.Applies(t)
-		if err == nil {
-			if !c.reaches(f) && !f.Optional {
-				c.warn(path+".on", "no step and no fallback calls what the fault %q hits; it cannot fire", f.Name)
-			}
+		if err := f.Applies(t); err != nil {
+			c.invalid(path, err)
 			return
 		}
-		if first == nil {
-			first = err
-		}
 	}
-	if !met {
+	switch {
+	case !met:
 		c.report(path+".on", "matches no endpoint of this scenario")
-		return
+	case !f.Optional && !c.reaches(f):
+		c.warn(path+".on", "no step and no fallback calls what the fault %q hits; it cannot fire", f.Name)
 	}
-	c.invalid(path, first)
 }
 
 // reaches tells whether some config calls a target that the fault can hit.
@@ -113,7 +107,7 @@ func (c *checker) reaches(f faults.Spec) bool {
 			t = faults.Target{Tool: name}
 			f.On.Implementation = "" // which one answers depends on the config
 		}
-		if f.On.Covers(t) && f.Applies(t) == nil {
+		if f.On.Covers(t) {
 			return true
 		}
 	}
