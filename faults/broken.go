@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/agentchaos/chaos/internal/exchange"
 )
@@ -34,6 +35,10 @@ type Reset struct {
 	After int `yaml:"after,omitempty" json:"after" jsonschema:"minimum=0"`
 }
 
+// resetWait is how long before a reset the events before it are out: a reset throws
+// away what its receiver has not read yet.
+const resetWait = time.Millisecond
+
 // Validate reports a negative number.
 func (p Reset) Validate() error { return notNegative("after", p.After) }
 
@@ -52,7 +57,7 @@ func (p Reset) rewrite(c *cast, s exchange.Script) exchange.Script {
 	}
 	return at(p.After, s, func(_ exchange.Step, yield func(exchange.Step) bool) bool {
 		c.fired()
-		yield(exchange.Step{End: exchange.Reset})
+		yield(exchange.Step{Wait: resetWait, End: exchange.Reset})
 		return false
 	})
 }

@@ -190,6 +190,17 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	e.handler.ServeHTTP(w, r.WithContext(f.ctx))
 }
 
+// RoundTrip implements http.RoundTripper for an endpoint whose Direct is true.
+func (e *Endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
+	f := new(flight)
+	f.ctx, f.cancel = context.WithCancelCause(context.WithValue(r.Context(), flightKey{}, f))
+	return e.handler.RoundTrip(r.WithContext(f.ctx))
+}
+
+// Direct tells whether requests may be answered by RoundTrip, without a connection:
+// if no fault acts on those.
+func (e *Endpoint) Direct() bool { return e.link == nil }
+
 // URL is the endpoint's base URL, without a slash at its end.
 func (e *Endpoint) URL() string { return "http://" + e.address }
 

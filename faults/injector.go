@@ -128,6 +128,7 @@ func (e *Endpoint) landed(f *flight, d exchange.Delivery) {
 		d.Left = time.Time{} // it was us who left
 	}
 	f.attempt.Delivery = d
+	f.cancel(nil)
 	if f.peer == nil {
 		e.journal(f.attempt)
 		return

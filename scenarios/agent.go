@@ -37,7 +37,11 @@ func newAgent(s *Scenario, c Config, b *bench, number uint64, t0 time.Time, rec 
 		connect = c.Timeouts.Connect
 	}
 	a.transport = b.transport(connect)
-	hc := &http.Client{Transport: seed.Transport(tokenHeader{a.transport})}
+	var way http.RoundTripper = a.transport
+	if b.direct {
+		way = direct{b, way}
+	}
+	hc := &http.Client{Transport: seed.Transport(tokenHeader{way})}
 	endpoints := map[string]resilience.Endpoint{}
 	for name, p := range s.Providers {
 		endpoints[name] = resilience.Endpoint{

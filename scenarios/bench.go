@@ -23,6 +23,7 @@ import (
 // bench is everything that one config meets in one run: a mock and its faults for
 // every provider and every implementation of every tool. No two configs share one.
 type bench struct {
+	direct    bool // answer without connections where that is allowed
 	endpoints []*faults.Endpoint
 	byAddress map[string]*faults.Endpoint
 	byTarget  map[string]*faults.Endpoint // provider, or tool/implementation
@@ -103,6 +104,20 @@ func (b *bench) close() error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// direct is the way from an agent to the bench in virtual time: endpoints without
+// faults on connections answer without a connection, with the same records.
+type direct struct {
+	b    *bench
+	next http.RoundTripper
+}
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if e := d.b.byAddress[r.URL.Host]; e != nil && e.Direct() {
+		return e.RoundTrip(r)
+	}
+	return d.next.RoundTrip(r)
 }
 
 // transport is the way from an agent to the bench: connections are dialled through

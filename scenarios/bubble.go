@@ -62,6 +62,7 @@ func (r *runner) bubble(ctx context.Context, c Config, number uint64) (run *repo
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrSetup, err)
 		}
+		b.direct = !r.connected
 		run, err = r.config(inner, c, b, arrivals, number)
 		return errors.Join(err, b.close())
 	})

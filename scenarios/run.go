@@ -69,6 +69,9 @@ type runner struct {
 	s     *Scenario
 	o     Options
 	began time.Time
+	// connected takes the connection path in virtual time everywhere; a test holds
+	// the direct path to it.
+	connected bool
 }
 
 // control runs the steady state's config for a short while without any fault and

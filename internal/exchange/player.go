@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,21 +27,33 @@ type Handler struct {
 
 // ServeHTTP implements http.Handler.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), presize)) + bytes.MinRead)
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody)); err != nil {
+	s, err := h.respond(w, r)
+	if err != nil {
 		status := http.StatusBadRequest
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 			status = http.StatusRequestEntityTooLarge
 		}
-		http.Error(w, fmt.Sprintf("reading the request: %v", err), status)
+		http.Error(w, err.Error(), status)
 		return
 	}
-	req := &Request{HTTP: r, Body: body.Bytes()}
+	Play(r.Context(), w, s)
+}
+
+// respond reads the request and gets its script; w is nil without a connection.
+func (h Handler) respond(w http.ResponseWriter, r *http.Request) (Script, error) {
+	req := &Request{HTTP: r}
+	if r.Body != nil {
+		var body bytes.Buffer
+		body.Grow(int(min(max(r.ContentLength, 0), presize)) + bytes.MinRead)
+		if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody)); err != nil {
+			return Script{}, fmt.Errorf("reading the request: %w", err)
+		}
+		req.Body = body.Bytes()
+	}
 	if h.Inspect != nil {
 		h.Inspect(req)
 	}
-	Play(r.Context(), w, h.Responder.Respond(r.Context(), req))
+	return h.Responder.Respond(r.Context(), req), nil
 }
 
 // Play performs s on w and returns what was delivered. It ends early when ctx
@@ -51,20 +64,9 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Done was called, which is how net/http closes a connection without finishing the
 // reply.
 func Play(ctx context.Context, w http.ResponseWriter, s Script) Delivery {
-	p := player{w: w, rc: http.NewResponseController(w), script: s}
-	p.d = Delivery{End: s.End, Start: time.Now()}
-	p.due = p.d.Start
+	p := player{w: w, rc: http.NewResponseController(w), script: s, delivery: begin(s)}
 	gone := p.perform(ctx)
-	p.d.Finish = time.Now()
-	if gone {
-		p.d.Left = p.d.Finish
-	}
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	if s.Done != nil {
-		s.Done(p.d)
-	}
+	p.finish(s, gone)
 	if !gone && p.d.End == Reset {
 		p.reset()
 	}
@@ -80,10 +82,8 @@ type player struct {
 	w      http.ResponseWriter
 	rc     *http.ResponseController
 	script Script
-	d      Delivery
-	due    time.Time
-	timer  *time.Timer
 	begun  bool // the header was written
+	delivery
 }
 
 // perform reports whether the client left before the end.
@@ -129,10 +129,7 @@ func (p *player) header() {
 	for k, v := range p.script.Header {
 		h[k] = v
 	}
-	p.d.Status = p.script.Status
-	if p.d.Status == 0 {
-		p.d.Status = http.StatusOK
-	}
+	p.d.Status = cmp.Or(p.script.Status, http.StatusOK)
 	p.w.WriteHeader(p.d.Status)
 	p.begun = true
 }
@@ -145,17 +142,7 @@ func (p *player) write(s Step) bool {
 			return false
 		}
 	}
-	switch s.Kind {
-	case Content:
-		if p.d.Content == 0 {
-			p.d.First = time.Now()
-		}
-		p.d.Content++
-	case Terminal:
-		p.d.Terminal = true
-	case Failure:
-		p.d.Failure = true
-	}
+	p.count(s.Kind)
 	return true
 }
 
@@ -172,25 +159,13 @@ func (p *player) wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
-	p.due = p.due.Add(d)
-	if time.Until(p.due) <= 0 {
+	if !p.ahead(d) {
 		return ctx.Err() == nil
 	}
 	if p.begun && p.flush() != nil {
 		return false
 	}
-	left := time.Until(p.due)
-	if p.timer == nil {
-		p.timer = time.NewTimer(left)
-	} else {
-		p.timer.Reset(left)
-	}
-	select {
-	case <-p.timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return p.sleep(ctx)
 }
 
 // hold keeps the connection open until the client leaves.

@@ -103,22 +103,6 @@ func Bytes(status int, contentType string, body []byte, kinds ...Kind) Script {
 	}
 }
 
-// Delivery is the ground truth of one reply: what the player wrote, and when.
-type Delivery struct {
-	Status   int   // 0 if no header was sent
-	Bytes    int64 // of the body
-	Content  int   // content events written
-	Terminal bool  // whether the terminal event was written
-	Failure  bool  // whether an error was reported inside the reply
-	End      End
-	Start    time.Time // when the request had been read
-	First    time.Time // when the first content event was written; zero if none
-	Finish   time.Time // when the script ended or was given up
-	// Left is when the client was found gone before the script's end; zero if it
-	// stayed.
-	Left time.Time
-}
-
 // Request is one HTTP request, read whole so that faults can select on it.
 type Request struct {
 	HTTP *http.Request // its body is already read
