@@ -77,7 +77,7 @@ func TestRewrites(t *testing.T) {
 		{"truncate", &Truncate{After: 2}, streamOf(3), role + tok + tok + " close", true},
 		{"truncate before the end", &Truncate{After: 3}, streamOf(3), role + tok + tok + tok + " close", true},
 		{"truncate too late", &Truncate{After: 4}, streamOf(3), role + tok + tok + tok + end, false},
-		{"reset", &Reset{After: 1}, streamOf(3), role + tok + " reset", true},
+		{"reset", &Reset{After: 1}, streamOf(3), role + tok + " +1ms reset", true},
 		{"reset at once", &Reset{}, streamOf(3), "silent reset", true},
 		{"reset too late", &Reset{After: 9}, streamOf(1), role + tok + end, false},
 		{"malformed", &Malformed{After: 1}, streamOf(2), role + tok + ` +1s data: {"t":[1] ` + end, true},
