@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,8 +93,9 @@ func (r *runner) control(ctx context.Context, number uint64) (*reports.SteadySta
 	if calm.Workload.Duration == 0 || calm.Workload.Duration > controlLimit {
 		calm.Workload.Duration = controlLimit
 	}
-	r.o.Progress.begin("steady state", calm.Configs)
-	runs, err := (&runner{s: &calm, o: r.o}).all(ctx, number, 1)
+	control := &runner{s: &calm, o: r.o}
+	control.begin("steady state")
+	runs, err := control.all(ctx, number, 1)
 	if err != nil {
 		return nil, false, err
 	}
@@ -101,15 +103,43 @@ func (r *runner) control(ctx context.Context, number uint64) (*reports.SteadySta
 	return &reports.SteadyState{Expectation: e, Runs: runs}, met, nil
 }
 
+// begin begins a phase with the configs of the scenario.
+func (r *runner) begin(phase string) { r.o.Progress.begin(phase, r.s.Configs) }
+
+// enter begins the next phase of a seed. In virtual time several are under way at
+// once, so there it changes nothing.
+func (r *runner) enter(phase string) {
+	if r.s.Clock != "virtual" {
+		r.o.Progress.enter(phase)
+	}
+}
+
+// seeds is how many seeds s runs under o.
+func (s *Scenario) seeds(o Options) int {
+	if o.Repeat > 0 {
+		return o.Repeat
+	}
+	return max(1, s.Repeat)
+}
+
+// Bubbles is how many runs, each on one processor, a run in virtual time has; 0 on the
+// wall clock.
+func (s *Scenario) Bubbles(o Options) int {
+	if cmp.Or(o.Clock, s.Clock) != "virtual" {
+		return 0
+	}
+	return s.seeds(o) * len(s.Configs)
+}
+
 // seeds runs all configs under all seeds.
 func (r *runner) seeds(ctx context.Context, first uint64) ([]*reports.Run, error) {
-	repeat := max(1, r.s.Repeat)
-	if r.o.Repeat > 0 {
-		repeat = r.o.Repeat
+	phase := "warm-up"
+	if r.s.Clock == "virtual" {
+		phase = "measuring"
 	}
-	r.o.Progress.begin("warm-up", r.s.Configs)
+	r.begin(phase)
 	defer r.o.Progress.finish()
-	return r.all(ctx, first, repeat)
+	return r.all(ctx, first, r.s.seeds(r.o))
 }
 
 // all runs all configs under repeat seeds: on the wall clock seed after seed, in
@@ -191,13 +221,13 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 			// A deadline for each request: no two of them end at one instant.
 			last := end.Add(drainLimit + time.Duration(i+1))
 			if arr.At >= w.Warmup {
-				measuring.Do(func() { r.o.Progress.enter("measuring") })
+				measuring.Do(func() { r.enter("measuring") })
 			}
 			inner, cancel := context.WithDeadlineCause(base, last, errUnfinished)
 			defer cancel()
 			a.request(inner, i, arr, sched)
 		},
-		sent: func() { r.o.Progress.enter("draining") },
+		sent: func() { r.enter("draining") },
 	}
 	if w.Closed != nil {
 		send.closed(ctx, w.Closed, end)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -31,6 +32,8 @@ const defaultTimeout = 5 * time.Minute
 type Options struct {
 	// Run is handed to scenarios.Run; its Progress should stay nil.
 	Run scenarios.Options
+	// Only leaves out the scenarios whose file does not have this label; "" takes all.
+	Only string
 	// Labels are added to those of each file.
 	Labels []string
 	// Again is how often an inconclusive run is run again: it says nothing, for example
@@ -57,9 +60,6 @@ func DescribeScenarios(glob string, o Options) bool {
 // DescribeLibrary is DescribeScenarios for the scenarios that come with chaos.
 func DescribeLibrary(o Options) bool {
 	library, err := scenarios.Library()
-	if err == nil && len(library) == 0 {
-		err = errors.New("the library is empty")
-	}
 	if err != nil {
 		panic(fmt.Errorf("scenariotest: %w", err))
 	}
@@ -94,6 +94,12 @@ func openGlob(glob string) ([]*scenarios.Scenario, error) {
 func describe(text string, opened []*scenarios.Scenario, o Options) bool {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
+	}
+	opened = slices.DeleteFunc(opened, func(s *scenarios.Scenario) bool {
+		return o.Only != "" && !slices.Contains(s.Labels, o.Only)
+	})
+	if len(opened) == 0 {
+		panic(fmt.Errorf("scenariotest: %s: no scenario has the label %q", text, o.Only))
 	}
 	caller := types.NewCodeLocation(2)
 	return ginkgo.Describe(text, caller, func() {
