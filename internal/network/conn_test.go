@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/agentchaos/chaos/internal/virtual"
@@ -23,6 +25,14 @@ func TestConnections(t *testing.T) {
 		"half-close":                    testHalfClose,
 		"reset is ECONNRESET":           testReset,
 		"unread data makes a reset":     testUnread,
+		"data comes before its reset":   testDataBeforeReset,
+		"a reset wakes both ends":       testResetWakes,
+		"writing after a reset":         testWriteAfterReset,
+		"linger can be undone":          testNoLinger,
+		"what a stalled reader missed":  testStall,
+		"closed twice":                  testCloseTwice,
+		"a port serves again":           testPortAgain,
+		"dialling after the end":        testDialCanceled,
 		"nobody listens is refused":     testRefused,
 		"a closed listener refuses":     testClosedListener,
 		"not accepted is reset":         testNotAccepted,
@@ -150,6 +160,142 @@ func testUnread(t *testing.T, n Network) {
 	}
 }
 
+func reset(conn net.Conn) {
+	conn.(interface{ SetLinger(int) error }).SetLinger(0)
+	conn.Close()
+}
+
+func testDataBeforeReset(t *testing.T, n Network) {
+	client, server := pair(t, n)
+	defer client.Close()
+	io.WriteString(server, "hello")
+	reset(server)
+	got := make([]byte, 5)
+	if _, err := io.ReadFull(client, got); string(got) != "hello" || err != nil {
+		t.Fatalf("read %q, %v", got, err)
+	}
+	if _, err := client.Read(got); !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func testResetWakes(t *testing.T, n Network) {
+	client, server := pair(t, n)
+	defer client.Close()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := client.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the far reader: %v", err)
+		}
+	})
+	wg.Go(func() {
+		if _, err := server.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the near reader: %v", err)
+		}
+	})
+	time.Sleep(time.Millisecond)
+	reset(server)
+	wg.Wait()
+}
+
+func testWriteAfterReset(t *testing.T, n Network) {
+	client, server := pair(t, n)
+	defer client.Close()
+	reset(server)
+	client.Read(make([]byte, 1)) // it has arrived
+	if _, err := client.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func testNoLinger(t *testing.T, n Network) {
+	client, server := pair(t, n)
+	defer client.Close()
+	server.(interface{ SetLinger(int) error }).SetLinger(0)
+	server.(interface{ SetLinger(int) error }).SetLinger(-1)
+	server.Close()
+	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// testStall holds that a reader that was away gets what came meanwhile: the writer did not wait.
+func testStall(t *testing.T, n Network) {
+	client, server := pair(t, n)
+	defer client.Close()
+	defer server.Close()
+	for range 3 {
+		time.Sleep(time.Millisecond)
+		io.WriteString(server, "token")
+	}
+	one := make([]byte, 1)
+	if _, err := client.Read(one); err != nil {
+		t.Fatal(err)
+	}
+	client.SetReadDeadline(time.Now().Add(time.Minute))
+	rest := make([]byte, 14)
+	if _, err := io.ReadFull(client, rest); string(one)+string(rest) != "tokentokentoken" || err != nil {
+		t.Fatalf("%q%q, %v", one, rest, err)
+	}
+}
+
+// testCloseTwice: what comes after Close can't change how the connection ended.
+func testCloseTwice(t *testing.T, n Network) {
+	client, server := pair(t, n)
+	defer client.Close()
+	server.Close()
+	server.(interface{ SetLinger(int) error }).SetLinger(0)
+	if err := server.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Fatalf("closed twice: %v", err)
+	}
+	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func testPortAgain(t *testing.T, n Network) {
+	ctx := context.Background()
+	p, err := n.Reserve(ctx, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for range 3 {
+		l, err := p.Listen(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := n.Dial(ctx, p.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close() // the connection goes on
+		io.WriteString(client, "still here")
+		client.Close()
+		if got, err := io.ReadAll(server); string(got) != "still here" || err != nil {
+			t.Fatalf("%q, %v", got, err)
+		}
+		server.Close()
+		if _, err := n.Dial(ctx, p.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Fatalf("between two listeners: %v", err)
+		}
+	}
+}
+
+func testDialCanceled(t *testing.T, n Network) {
+	l := listen(t, n)
+	defer l.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if conn, err := n.Dial(ctx, l.Addr().String()); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, %v", conn, err)
+	}
+}
+
 func testRefused(t *testing.T, n Network) {
 	p, err := n.Reserve(context.Background(), "127.0.0.1:0")
 	if err != nil {
@@ -261,4 +407,73 @@ func testTwice(t *testing.T, n Network) {
 	if _, err := n.Listen(context.Background(), l.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatalf("got %v", err)
 	}
+}
+
+// TestAReadIsOfOneWrite: in memory what a reader gets at once hangs on the writer
+// alone, or what toxics do to it would not repeat.
+func TestAReadIsOfOneWrite(t *testing.T) {
+	client, server := pair(t, new(Memory))
+	defer client.Close()
+	defer server.Close()
+	for _, s := range []string{"a", "", "bcd", "ef"} {
+		if n, err := io.WriteString(server, s); n != len(s) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	buf := make([]byte, 2)
+	for _, want := range []string{"a", "bc", "d", "ef"} {
+		if n, err := client.Read(buf); string(buf[:n]) != want || err != nil {
+			t.Errorf("read %q, %v, want %q", buf[:n], err, want)
+		}
+	}
+}
+
+// TestMemoryNamesNoTwoClientsAlike: links know connections by the client's address.
+func TestMemoryNamesNoTwoClientsAlike(t *testing.T) {
+	m := &Memory{dialed: 1<<16 - 2}
+	l := listen(t, m)
+	defer l.Close()
+	seen := map[string]bool{}
+	for range 4 {
+		conn, err := m.Dial(t.Context(), l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		seen[conn.LocalAddr().String()] = true
+	}
+	if len(seen) != 4 {
+		t.Errorf("addresses %v", seen)
+	}
+}
+
+// TestNoGapAfterAStall: with an unbuffered pipe the tokens would come as far apart
+// after a stall as before.
+func TestNoGapAfterAStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := pair(t, new(Memory))
+		defer client.Close()
+		var wg sync.WaitGroup
+		began := time.Now()
+		wg.Go(func() {
+			defer server.Close()
+			for range 5 {
+				time.Sleep(time.Second)
+				io.WriteString(server, "x")
+			}
+		})
+		time.Sleep(3500 * time.Millisecond)
+		var at []time.Duration
+		for {
+			if _, err := client.Read(make([]byte, 1)); err != nil {
+				break
+			}
+			at = append(at, time.Since(began))
+		}
+		wg.Wait()
+		want := []time.Duration{3500 * time.Millisecond, 3500 * time.Millisecond, 3500 * time.Millisecond, 4 * time.Second, 5 * time.Second}
+		if !slices.Equal(at, want) {
+			t.Errorf("read at %v, want %v", at, want)
+		}
+	})
 }

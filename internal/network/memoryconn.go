@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -19,7 +20,8 @@ type memoryConn struct {
 	in, out       *stream
 	local, remote net.Addr
 	mu            sync.Mutex
-	abort         bool // the next Close is a reset
+	abort         bool // Close is a reset
+	closed        bool
 }
 
 func memoryPair(client, server net.Addr) (c, s *memoryConn) {
@@ -47,8 +49,12 @@ func (c *memoryConn) Write(p []byte) (int, error) {
 // Close ends both directions. As with TCP, data that was not read makes it a reset.
 func (c *memoryConn) Close() error {
 	c.mu.Lock()
-	abort := c.abort
+	abort, closed := c.abort, c.closed
+	c.closed = true
 	c.mu.Unlock()
+	if closed {
+		return &net.OpError{Op: "close", Net: "tcp", Source: c.local, Addr: c.remote, Err: net.ErrClosed}
+	}
 	if unread := c.in.closeRead(); unread || abort {
 		c.out.reset()
 		c.in.reset()
@@ -63,7 +69,7 @@ func (c *memoryConn) CloseWrite() error { c.out.closeWrite(); return nil }
 // CloseRead stops reading.
 func (c *memoryConn) CloseRead() error { c.in.closeRead(); return nil }
 
-// SetLinger with 0 makes the next Close a reset; any other value undoes that.
+// SetLinger with 0 makes Close a reset; any other value undoes that.
 func (c *memoryConn) SetLinger(seconds int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,15 +88,18 @@ func (c *memoryConn) SetDeadline(t time.Time) error {
 func (c *memoryConn) SetReadDeadline(t time.Time) error  { c.in.reader.set(c.in, t); return nil }
 func (c *memoryConn) SetWriteDeadline(t time.Time) error { c.out.writer.set(c.out, t); return nil }
 
-// stream is one direction of a connection.
+// stream is one direction of a connection. A read gives bytes of one write only:
+// what is read together then does not hang on whose turn it was, and whatever
+// works on reads, as toxics do, repeats in virtual time.
 type stream struct {
 	mu       sync.Mutex
 	changed  *sync.Cond
 	buf      []byte // buf[off:] is written and not read
 	off      int
-	finished bool // the writer is done
-	unread   bool // the reader is gone
-	aborted  bool // reset
+	writes   []int // how many bytes of buf[off:] are of each write
+	finished bool  // the writer is done
+	unread   bool  // the reader is gone
+	aborted  bool  // reset
 	reader   deadline
 	writer   deadline
 }
@@ -108,17 +117,12 @@ func (s *stream) read(p []byte) (int, error) {
 		switch {
 		case s.unread:
 			return 0, net.ErrClosed
-		case s.aborted:
-			return 0, os.NewSyscallError("read", syscall.ECONNRESET)
 		case s.reader.expired:
 			return 0, os.ErrDeadlineExceeded
 		case s.off < len(s.buf):
-			n := copy(p, s.buf[s.off:])
-			if s.off += n; s.off == len(s.buf) {
-				s.buf, s.off = s.buf[:0], 0
-			}
-			s.changed.Broadcast()
-			return n, nil
+			return s.next(p), nil
+		case s.aborted: // what came before a reset can still be read, as on Linux
+			return 0, os.NewSyscallError("read", syscall.ECONNRESET)
 		case s.finished:
 			return 0, io.EOF
 		case len(p) == 0:
@@ -126,6 +130,19 @@ func (s *stream) read(p []byte) (int, error) {
 		}
 		s.changed.Wait()
 	}
+}
+
+// next takes bytes of the oldest write that has some left.
+func (s *stream) next(p []byte) int {
+	n := copy(p, s.buf[s.off:s.off+s.writes[0]])
+	if s.writes[0] -= n; s.writes[0] == 0 {
+		s.writes = slices.Delete(s.writes, 0, 1)
+	}
+	if s.off += n; s.off == len(s.buf) {
+		s.buf, s.off = s.buf[:0], 0
+	}
+	s.changed.Broadcast()
+	return n
 }
 
 func (s *stream) write(p []byte) (n int, err error) {
@@ -142,13 +159,13 @@ func (s *stream) write(p []byte) (n int, err error) {
 		case s.writer.expired:
 			return n, os.ErrDeadlineExceeded
 		}
-		if room := window - (len(s.buf) - s.off); room > 0 {
+		if room := window - (len(s.buf) - s.off); room > 0 && len(p) > 0 {
 			if s.off > 0 && len(s.buf) == cap(s.buf) {
 				s.buf = s.buf[:copy(s.buf, s.buf[s.off:])]
 				s.off = 0
 			}
 			k := min(room, len(p))
-			s.buf = append(s.buf, p[:k]...)
+			s.buf, s.writes = append(s.buf, p[:k]...), append(s.writes, k)
 			n, p = n+k, p[k:]
 			s.changed.Broadcast()
 		}
@@ -183,7 +200,6 @@ func (s *stream) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.aborted = true
-	s.buf, s.off = nil, 0
 	s.changed.Broadcast()
 }
 
