@@ -3,6 +3,8 @@ package scenarios
 import (
 	"context"
 	"os"
+	"runtime"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -19,6 +21,8 @@ func BenchmarkVirtualHour(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	// One run, one processor, as the command does it.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for b.Loop() {
 		start := time.Now()
 		report, err := Run(context.Background(), s, Options{})
@@ -27,6 +31,11 @@ func BenchmarkVirtualHour(b *testing.B) {
 		}
 		c := report.Configs[0]
 		b.ReportMetric(c.Runs[0].Duration/time.Since(start).Seconds(), "x-wall")
+		var used syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(used.Maxrss)/1024, "MB-resident") // of the process so far; kilobytes on Linux
 		b.ReportMetric(c.Metrics["effective_reliability"].Value*100, "reliability-%")
 	}
 }
