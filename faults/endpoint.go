@@ -48,6 +48,7 @@ type Endpoint struct {
 	address   string
 	clock     *clock
 	fired     *counts
+	crash     *crashes
 	injected  []*fault
 	link      *link // nil without faults on connections
 	server    *http.Server
@@ -55,6 +56,7 @@ type Endpoint struct {
 	strangers seed.Strangers
 	serving   sync.WaitGroup // the server's accept loop
 	conns     sync.WaitGroup // its connections
+	lifting   sync.WaitGroup
 	closing   sync.Once
 
 	mu     sync.Mutex
@@ -73,7 +75,7 @@ func Open(ctx context.Context, config Config) (*Endpoint, error) {
 	if err := onLoopback(config.Address); err != nil {
 		return nil, err
 	}
-	e := &Endpoint{config: config, clock: newClock(), fired: &counts{n: map[string]int{}}, held: map[*flight]bool{}}
+	e := &Endpoint{config: config, clock: newClock(), fired: &counts{n: map[string]int{}}, crash: new(crashes), held: map[*flight]bool{}}
 	toxics, err := e.sort()
 	if err != nil {
 		return nil, err
@@ -134,7 +136,7 @@ func (e *Endpoint) listen(ctx context.Context, toxics []*fault) error {
 	}
 	e.link = &link{
 		net: e.config.Network, target: l.Addr().String(), faults: toxics,
-		seed: e.config.Seed, clock: e.clock, fired: e.fired,
+		seed: e.config.Seed, clock: e.clock, fired: e.fired, crash: e.crash,
 	}
 	if err := e.link.open(ctx, e.config.Address); err != nil {
 		return errors.Join(err, l.Close())
@@ -155,7 +157,9 @@ type peerKey struct{}
 
 func (e *Endpoint) listenHTTP(l net.Listener) {
 	e.server.ConnState = e.observe
-	e.serving.Go(func() { _ = e.server.Serve(l) }) // always ErrServerClosed
+	e.serving.Go(func() {
+		e.crash.guard(func() { _ = e.server.Serve(l) }) // always ErrServerClosed
+	})
 }
 
 // observe follows the server's connections.
@@ -179,6 +183,14 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	f := new(flight)
 	f.ctx, f.cancel = context.WithCancelCause(context.WithValue(r.Context(), flightKey{}, f))
 	defer f.cancel(nil)
+	defer func() {
+		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler { // net/http would drop it silently
+				e.crash.add(p)
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}()
 	if p, ok := r.Context().Value(peerKey{}).(*peer); ok {
 		f.peer = p
 		if p.conn == nil {
@@ -194,7 +206,11 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
 func (e *Endpoint) RoundTrip(r *http.Request) (*http.Response, error) {
 	f := new(flight)
 	f.ctx, f.cancel = context.WithCancelCause(context.WithValue(r.Context(), flightKey{}, f))
-	return e.handler.RoundTrip(r.WithContext(f.ctx))
+	reply, err := e.handler.RoundTrip(r.WithContext(f.ctx))
+	if err != nil {
+		f.cancel(nil)
+	}
+	return reply, err
 }
 
 // Direct tells whether requests may be answered by RoundTrip, without a connection:
@@ -218,15 +234,25 @@ func (e *Endpoint) Dial(ctx context.Context) (net.Conn, error) {
 // Arm starts the timeline: fault windows count from t0. Only the first call counts.
 func (e *Endpoint) Arm(t0 time.Time) { e.clock.start(t0) }
 
-// Lift turns all faults off and ends what they hold. It may be called repeatedly.
+// Lift turns all faults off and ends what they hold: one request after the other,
+// a nanosecond apart and in the order of their keys. It may be called repeatedly.
 func (e *Endpoint) Lift() {
 	e.clock.stop()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.lifted = true
-	for f := range e.held {
-		f.cancel(errLifted)
+	if e.lifted {
+		return
 	}
+	e.lifted = true
+	held := slices.SortedFunc(maps.Keys(e.held), byKey)
+	e.lifting.Go(func() {
+		e.crash.guard(func() {
+			for _, f := range held {
+				time.Sleep(1)
+				f.cancel(errLifted)
+			}
+		})
+	})
 }
 
 // Fired tells by fault name how often each had an effect, faults without one
@@ -237,16 +263,19 @@ func (e *Endpoint) Fired() map[string]int {
 	return maps.Clone(e.fired.n)
 }
 
-// Close lifts the faults, closes every connection and waits for all goroutines.
+// Close lifts the faults, closes every connection and waits for all goroutines. Its
+// error names what panicked in them.
 func (e *Endpoint) Close() (err error) {
 	e.closing.Do(func() {
 		e.Lift()
+		e.lifting.Wait()
 		if e.link != nil {
 			err = e.link.close()
 		}
 		err = errors.Join(err, e.server.Close())
 		e.serving.Wait()
 		e.conns.Wait()
+		err = errors.Join(err, e.crash.err())
 	})
 	return err
 }

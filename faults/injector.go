@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -32,6 +33,12 @@ type flight struct {
 	peer    *peer     // nil without a link
 	began   time.Time // when its first byte reached the link
 	attempt Attempt
+}
+
+// byKey orders flights.
+func byKey(f, g *flight) int {
+	a, b := f.attempt.Key, g.attempt.Key
+	return cmp.Or(cmp.Compare(a.Request, b.Request), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Attempt, b.Attempt))
 }
 
 type flightKey struct{}

@@ -29,6 +29,7 @@ type link struct {
 	seed   uint64
 	clock  *clock
 	fired  *counts
+	crash  *crashes
 	server *toxiproxy.ApiServer
 	port   network.Port
 	ctx    context.Context // ends with the link
@@ -40,7 +41,6 @@ type link struct {
 	refusedBy string       // the down fault that closed the listener
 	closed    bool
 	accepted  int
-	conns     map[*linkConn]bool
 	byAddr    map[string]*linkConn // by the address that the server sees
 }
 
@@ -57,9 +57,9 @@ func (l *link) open(ctx context.Context, address string) error {
 	l.server = newServer()
 	l.port = port
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	l.conns, l.byAddr = map[*linkConn]bool{}, map[string]*linkConn{}
+	l.byAddr = map[string]*linkConn{}
 	l.listen(listener) // before follow, which would listen in its place
-	l.wg.Go(l.follow)
+	l.start(l.follow)
 	return nil
 }
 
@@ -71,8 +71,11 @@ func (l *link) listen(listener net.Listener) {
 		return
 	}
 	l.listener, l.refusedBy = listener, ""
-	l.wg.Go(func() { l.accept(listener) })
+	l.start(func() { l.accept(listener) })
 }
+
+// start begins a goroutine that close waits for.
+func (l *link) start(f func()) { l.wg.Go(func() { l.crash.guard(f) }) }
 
 // follow opens and closes the listener as the down faults want it.
 func (l *link) follow() {
@@ -153,8 +156,7 @@ func (l *link) admit(client net.Conn) {
 	}
 	c := newLinkConn(l, client, l.accepted)
 	l.accepted++
-	l.conns[c] = true
-	l.wg.Go(c.run)
+	l.start(c.run)
 }
 
 // refusal names the down fault that keeps the listener closed; "" if none does.
@@ -174,7 +176,6 @@ func (l *link) register(c *linkConn, address string) {
 func (l *link) forget(c *linkConn, address string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.conns, c)
 	if l.byAddr[address] == c {
 		delete(l.byAddr, address)
 	}
@@ -191,17 +192,10 @@ func (l *link) close() error {
 	l.mu.Lock()
 	l.closed = true
 	listener := l.listener
-	conns := make([]*linkConn, 0, len(l.conns))
-	for c := range l.conns {
-		conns = append(conns, c)
-	}
 	l.mu.Unlock()
-	l.cancel()
+	l.cancel() // every connection closes itself
 	if listener != nil {
 		_ = listener.Close()
-	}
-	for _, c := range conns {
-		c.close()
 	}
 	l.wg.Wait()
 	return l.port.Close()

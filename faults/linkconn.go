@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/Shopify/toxiproxy/v2/stream"
+	"github.com/Shopify/toxiproxy/v2/toxics"
 
 	"github.com/agentchaos/chaos/internal/seed"
 )
@@ -21,8 +24,7 @@ import (
 const changeTimeout = 2 * time.Second
 
 // linkConn is one connection through a link. Its toxics are its own: which it
-// gets is drawn once, and it follows the timeline with a timer of its own, index
-// nanoseconds after each edge so that no two connections change at one instant.
+// gets is drawn once, and it follows the timeline by itself.
 type linkConn struct {
 	link   *link
 	index  int
@@ -34,12 +36,14 @@ type linkConn struct {
 	proxy   *toxiproxy.Proxy // nil until started; never listens
 	drawn   []*fault         // the link's faults that the draw gave this connection
 	applied []*fault         // now in the chains, in order; only run touches it
+	resets  map[*fault]*resetToxic
 	up      *pipe
 	down    *pipe
 	open    atomic.Int32  // ends of the two pipes still open
 	ended   chan struct{} // closed when all four are
 	gone    chan struct{} // closed when the client left
 	leave   sync.Once
+	retired *time.Timer // not nil: takes no more requests
 	log     history
 	peer    atomic.Pointer[peer] // the server's side, once it had a request
 
@@ -49,41 +53,58 @@ type linkConn struct {
 }
 
 func newLinkConn(l *link, client net.Conn, index int) *linkConn {
-	c := &linkConn{link: l, index: index, client: client, ended: make(chan struct{}), gone: make(chan struct{})}
+	c := &linkConn{link: l, index: index, client: client, resets: map[*fault]*resetToxic{}, ended: make(chan struct{}), gone: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(l.ctx)
 	c.open.Store(4)
 	return c
 }
 
+// residue is how long after anything that concerns all connections this one acts:
+// no two do so at one instant, nor at that of the listener, so that the order in
+// which clients see it does not hang on whose turn it is.
+func (c *linkConn) residue() time.Duration { return time.Duration(c.index + 1) }
+
 // run carries the connection through the timeline until both sides are closed.
 func (c *linkConn) run() {
+	defer c.finish()
 	opened := make(chan error, 1)
-	go func() { opened <- c.dial() }()
-	armed, lifted, gone := c.link.clock.armed, c.link.clock.lifted, c.gone
+	var dialling sync.WaitGroup
+	dialling.Go(func() {
+		err := errors.New("faults: panic while dialling")
+		defer func() { opened <- err }()
+		c.link.crash.guard(func() { err = c.dial() })
+	})
+	defer dialling.Wait()
+	defer c.close()
+	armed, lifted, closing, gone := c.link.clock.armed, c.link.clock.lifted, c.link.ctx.Done(), c.gone
 	for {
 		now := c.link.clock.now()
 		c.follow(now)
 		wait, ok := c.link.clock.until(c.link.faults, now)
-		alarm, stop := after(wait+time.Duration(c.index), ok)
+		alarm, stop := after(wait+c.residue(), ok)
 		select {
 		case err := <-opened:
 			opened = nil
 			if err != nil {
 				stop()
-				c.finish()
 				return
 			}
 			c.start()
 		case <-alarm:
 		case <-armed:
 			armed = nil
+			time.Sleep(c.residue())
 		case <-lifted:
 			lifted = nil
+			time.Sleep(c.residue())
+		case <-closing:
+			closing = nil
+			time.Sleep(c.residue())
+			c.close()
 		case <-gone:
 			gone = nil
 		case <-c.ended:
 			stop()
-			c.finish()
 			return
 		}
 		stop()
@@ -137,7 +158,9 @@ func (c *linkConn) start() {
 // finish forgets the connection and counts the toxics that kept its last request
 // from the server.
 func (c *linkConn) finish() {
-	c.close()
+	if c.retired != nil {
+		c.retired.Stop()
+	}
 	for _, f := range c.log.unreached() {
 		if !countsItself(f) {
 			c.link.fired.add(f.Name)
@@ -209,7 +232,7 @@ func (c *linkConn) follow(now moment) {
 			return
 		}
 	}
-	if c.proxy == nil {
+	if c.proxy == nil || c.retired != nil {
 		return
 	}
 	want := c.wanted(now)
@@ -217,7 +240,7 @@ func (c *linkConn) follow(now moment) {
 		return
 	}
 	if now.running && c.idle() {
-		c.close() // so that the next request gets a connection that began with them
+		c.retire(want)
 		return
 	}
 	c.change(want)
@@ -229,12 +252,27 @@ func (c *linkConn) idle() bool {
 	return p != nil && p.idle.Load() && p.read.Load() == c.up.read.Load() && p.written.Load() == c.down.written.Load()
 }
 
+// retire ends an idle connection, so that the next request gets one that began with
+// the toxics it wants. A request that its client has just written all the same meets
+// the change, and no reply.
+func (c *linkConn) retire(want []*fault) {
+	for _, f := range want {
+		if !slices.Contains(c.applied, f) {
+			c.log.add(f)
+		}
+	}
+	if client, ok := c.client.(interface{ CloseWrite() error }); ok {
+		_ = client.CloseWrite() // and the client closes, too
+	}
+	c.retired = time.AfterFunc(changeTimeout, c.close)
+}
+
 // change replaces the toxics; if that takes too long, the connection is closed.
 func (c *linkConn) change(want []*fault) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.replace(want)
+		c.link.crash.guard(func() { c.replace(want) })
 	}()
 	timer := time.NewTimer(changeTimeout)
 	defer timer.Stop()
@@ -277,19 +315,21 @@ func isSlow(f *fault) bool {
 
 func (c *linkConn) add(f *fault) {
 	toxic := f.toxic
-	if f.Type == "latency" {
-		draw := seed.New(c.link.seed, "fault/"+f.Name+"/jitter", seed.Key{Request: uint64(c.index)})
+	if f.Type == "latency" || f.Type == "slicer" {
+		draw := seed.New(c.link.seed, "fault/"+f.Name+"/"+f.Type, seed.Key{Request: uint64(c.index)})
 		toxic.Attributes = map[string]any{"seed": draw.Uint64()}
-		for name, value := range f.toxic.Attributes {
-			toxic.Attributes[name] = value
-		}
+		maps.Copy(toxic.Attributes, f.toxic.Attributes)
 	}
 	body, err := json.Marshal(toxic)
+	var added *toxics.ToxicWrapper
 	if err == nil {
-		_, err = c.proxy.Toxics.AddToxicJson(bytes.NewReader(body))
+		added, err = c.proxy.Toxics.AddToxicJson(bytes.NewReader(body))
 	}
 	if err != nil {
 		panic("faults: toxiproxy refused a toxic that was validated: " + err.Error())
+	}
+	if r, ok := added.Toxic.(*resetToxic); ok {
+		c.resets[f] = r
 	}
 	c.applied = append(c.applied, f)
 	c.log.add(f)
@@ -298,5 +338,8 @@ func (c *linkConn) add(f *fault) {
 func (c *linkConn) remove(f *fault) {
 	_ = c.proxy.Toxics.RemoveToxic(context.Background(), f.toxic.Name) // there is one of that name
 	c.applied = slices.DeleteFunc(c.applied, func(g *fault) bool { return g == f })
+	if r := c.resets[f]; r != nil && r.struck() {
+		return // its removal resets the connection
+	}
 	c.log.remove(f)
 }

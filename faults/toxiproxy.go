@@ -2,9 +2,11 @@ package faults
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/stream"
 	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/rs/zerolog"
 	zlog "github.com/rs/zerolog/log"
@@ -22,6 +24,8 @@ var prepareToxiproxy = sync.OnceFunc(func() {
 	toxics.Register("timeout", new(timeoutToxic))
 	toxics.Register("limit_data", new(limitToxic))
 	toxics.Register("reset_peer", new(resetToxic))
+	toxics.Register("slicer", new(slicerToxic))
+	toxics.Register("slicer", new(slicerToxic))
 })
 
 // newServer is what toxiproxy's links need of its API server; nothing is served.
@@ -79,6 +83,69 @@ func (t *latencyToxic) Pipe(stub *toxics.ToxicStub) {
 	}
 }
 
+// slicerToxic cuts as toxiproxy's does, by draws from a stream of our own.
+type slicerToxic struct {
+	toxics.SlicerToxic
+	Seed uint64 `json:"seed"`
+}
+
+// NewState opens the stream of one connection and direction.
+func (t *slicerToxic) NewState() any {
+	s := seed.New(t.Seed, "slice", seed.Key{})
+	return &s
+}
+
+// Pipe implements toxics.Toxic.
+func (t *slicerToxic) Pipe(stub *toxics.ToxicStub) {
+	draw := stub.State.(*seed.Stream)
+	for {
+		select {
+		case <-stub.Interrupt:
+			return
+		case chunk := <-stub.Input:
+			if chunk == nil {
+				stub.Close()
+				return
+			}
+			if !t.slice(stub, chunk, draw) {
+				return
+			}
+		}
+	}
+}
+
+// slice passes a chunk on in pieces; interrupted, it passes the rest on whole and
+// reports false.
+func (t *slicerToxic) slice(stub *toxics.ToxicStub, chunk *stream.StreamChunk, draw *seed.Stream) bool {
+	begin := 0
+	for _, end := range t.cuts(nil, 0, len(chunk.Data), draw) {
+		stub.Output <- &stream.StreamChunk{Data: chunk.Data[begin:end], Timestamp: chunk.Timestamp}
+		begin = end
+		select {
+		case <-time.After(time.Duration(t.Delay) * time.Microsecond):
+		case <-stub.Interrupt:
+			if begin < len(chunk.Data) {
+				stub.Output <- &stream.StreamChunk{Data: chunk.Data[begin:], Timestamp: chunk.Timestamp}
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// cuts appends the ends of the pieces of data[from:to]: it halves what is too long,
+// SizeVariation beside the middle at most.
+func (t *slicerToxic) cuts(ends []int, from, to int, draw *seed.Stream) []int {
+	if to-from <= t.AverageSize+t.SizeVariation {
+		return append(ends, to)
+	}
+	middle := from + (to-from)/2
+	if t.SizeVariation > 0 {
+		middle += draw.IntN(2*t.SizeVariation) - t.SizeVariation
+	}
+	return t.cuts(t.cuts(ends, from, middle, draw), middle, to, draw)
+}
+
 // timeoutToxic is toxiproxy's, draining what comes after it closed.
 type timeoutToxic struct{ toxics.TimeoutToxic }
 
@@ -108,21 +175,19 @@ func (t *limitToxic) Pipe(stub *toxics.ToxicStub) {
 }
 
 // resetToxic closes after the first data; the link's writer makes that a reset.
-// Toxiproxy's own works on TCP connections only and cannot be interrupted.
+// Toxiproxy's own works on TCP connections only and cannot be interrupted. One
+// serves one connection and direction.
 type resetToxic struct {
-	Timeout int64 `json:"timeout"` // milliseconds
+	Timeout int64                     `json:"timeout"` // milliseconds
+	due     atomic.Pointer[time.Time] // when the connection will be reset; nil before the first data
 }
 
-// resetState is when the connection will be reset; zero before the first data.
-type resetState struct{ due time.Time }
-
-// NewState implements toxics.StatefulToxic.
-func (t *resetToxic) NewState() any { return new(resetState) }
+// struck tells whether data was swallowed, without which the connection cannot go on.
+func (t *resetToxic) struck() bool { return t.due.Load() != nil }
 
 // Pipe implements toxics.Toxic.
 func (t *resetToxic) Pipe(stub *toxics.ToxicStub) {
-	state := stub.State.(*resetState)
-	if state.due.IsZero() {
+	if !t.struck() {
 		select {
 		case <-stub.Interrupt:
 			return
@@ -132,9 +197,10 @@ func (t *resetToxic) Pipe(stub *toxics.ToxicStub) {
 				return
 			}
 		}
-		state.due = time.Now().Add(time.Duration(t.Timeout) * time.Millisecond)
+		due := time.Now().Add(time.Duration(t.Timeout) * time.Millisecond)
+		t.due.Store(&due)
 	}
-	timer := time.NewTimer(time.Until(state.due))
+	timer := time.NewTimer(time.Until(*t.due.Load()))
 	defer timer.Stop()
 	input := stub.Input
 	for {
@@ -153,11 +219,73 @@ func (t *resetToxic) Pipe(stub *toxics.ToxicStub) {
 	}
 }
 
-// Cleanup implements toxics.CleanupToxic: a connection whose data was swallowed
-// cannot go on.
+// Cleanup implements toxics.CleanupToxic: a reset still due comes at once.
 func (t *resetToxic) Cleanup(stub *toxics.ToxicStub) {
-	if !stub.State.(*resetState).due.IsZero() {
+	if t.struck() {
 		stub.Close()
 		go drain(stub) // ends with the connection
 	}
+}
+
+// slicerToxic is toxiproxy's with its sizes drawn from a stream of our own.
+type slicerToxic struct {
+	toxics.SlicerToxic
+	Seed uint64 `json:"seed"`
+}
+
+// NewState opens the stream of one connection and direction.
+func (t *slicerToxic) NewState() any {
+	s := seed.New(t.Seed, "sizes", seed.Key{})
+	return &s
+}
+
+// Pipe implements toxics.Toxic.
+func (t *slicerToxic) Pipe(stub *toxics.ToxicStub) {
+	draw := stub.State.(*seed.Stream)
+	for {
+		select {
+		case <-stub.Interrupt:
+			return
+		case chunk := <-stub.Input:
+			if chunk == nil {
+				stub.Close()
+				return
+			}
+			if !t.slice(stub, chunk, draw) {
+				return
+			}
+		}
+	}
+}
+
+// slice sends a chunk in pieces; interrupted, it sends the rest whole and reports
+// false.
+func (t *slicerToxic) slice(stub *toxics.ToxicStub, chunk *stream.StreamChunk, draw *seed.Stream) bool {
+	rest := chunk.Data
+	for _, n := range t.sizes(len(rest), draw) {
+		stub.Output <- &stream.StreamChunk{Data: rest[:n], Timestamp: chunk.Timestamp}
+		rest = rest[n:]
+		select {
+		case <-time.After(time.Duration(t.Delay) * time.Microsecond):
+		case <-stub.Interrupt:
+			if len(rest) > 0 {
+				stub.Output <- &stream.StreamChunk{Data: rest, Timestamp: chunk.Timestamp}
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// sizes halves n, off the middle by up to the variation, until no part exceeds the
+// average by more than that.
+func (t *slicerToxic) sizes(n int, draw *seed.Stream) []int {
+	if n-t.AverageSize <= t.SizeVariation {
+		return []int{n}
+	}
+	half := n / 2
+	if v := t.SizeVariation; v > 0 {
+		half += draw.IntN(2*v) - v
+	}
+	return append(t.sizes(half, draw), t.sizes(n-half, draw)...)
 }
