@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,23 +15,27 @@ import (
 	"time"
 )
 
-// slowScenario goes on for a minute; its requests take a while.
+// slowScenario goes on for a minute, on either clock; its requests take a while.
 const slowScenario = `
 apiVersion: chaos/v1
 kind: Scenario
 name: slow
-workload: {arrival: {process: constant, rate: 40/s}, duration: 60s}
+workload: {arrival: {process: constant, rate: %s}, duration: %s}
 agent: {steps: [{tool: search}]}
 tools: {search: {idempotent: true, latency: 500ms}}
 configs: {none: {}}
-expect: [{config: none, metric: effective_reliability, is: ">= 10%"}]
+expect: [{config: none, metric: effective_reliability, is: ">= 10%%"}]
 `
 
 // startSlow runs slowScenario in a process of its own and returns once it measures.
-func startSlow(t *testing.T, args ...string) (process *exec.Cmd, stdout *strings.Builder, stderr *bufio.Reader) {
+func startSlow(t *testing.T, clock string, args ...string) (process *exec.Cmd, stdout *strings.Builder, stderr *bufio.Reader) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "slow.yaml"), []byte(slowScenario), 0o666); err != nil {
+	source := fmt.Sprintf(slowScenario, "40/s", "60s")
+	if clock == "virtual" {
+		source = fmt.Sprintf(slowScenario, "10/s", "100h")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "slow.yaml"), []byte(source), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	exe, err := os.Executable()
@@ -39,7 +44,7 @@ func startSlow(t *testing.T, args ...string) (process *exec.Cmd, stdout *strings
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	t.Cleanup(cancel)
-	process = exec.CommandContext(ctx, exe, append([]string{"run", "slow.yaml", "--progress", "plain"}, args...)...)
+	process = exec.CommandContext(ctx, exe, append([]string{"run", "slow.yaml", "--clock", clock, "--progress", "plain"}, args...)...)
 	process.Dir = dir
 	process.Env = append(os.Environ(), asCommand+"=1")
 	stdout = new(strings.Builder)
@@ -73,7 +78,13 @@ func await(t *testing.T, r *bufio.Reader, want string) {
 }
 
 func TestInterrupt(t *testing.T) {
-	process, stdout, stderr := startSlow(t, "--out", "result")
+	for _, clock := range []string{"wall", "virtual"} {
+		t.Run(clock, func(t *testing.T) { interrupt(t, clock) })
+	}
+}
+
+func interrupt(t *testing.T, clock string) {
+	process, stdout, stderr := startSlow(t, clock, "--out", "result")
 	time.Sleep(time.Second) // for some requests to end
 	if err := process.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -110,7 +121,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestSecondInterruptKills(t *testing.T) {
-	process, _, stderr := startSlow(t)
+	process, _, stderr := startSlow(t, "wall")
 	done := make(chan error, 1)
 	go func() {
 		_, _ = io.Copy(io.Discard, stderr)
