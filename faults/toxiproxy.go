@@ -25,7 +25,6 @@ var prepareToxiproxy = sync.OnceFunc(func() {
 	toxics.Register("limit_data", new(limitToxic))
 	toxics.Register("reset_peer", new(resetToxic))
 	toxics.Register("slicer", new(slicerToxic))
-	toxics.Register("slicer", new(slicerToxic))
 })
 
 // newServer is what toxiproxy's links need of its API server; nothing is served.
@@ -225,67 +224,4 @@ func (t *resetToxic) Cleanup(stub *toxics.ToxicStub) {
 		stub.Close()
 		go drain(stub) // ends with the connection
 	}
-}
-
-// slicerToxic is toxiproxy's with its sizes drawn from a stream of our own.
-type slicerToxic struct {
-	toxics.SlicerToxic
-	Seed uint64 `json:"seed"`
-}
-
-// NewState opens the stream of one connection and direction.
-func (t *slicerToxic) NewState() any {
-	s := seed.New(t.Seed, "sizes", seed.Key{})
-	return &s
-}
-
-// Pipe implements toxics.Toxic.
-func (t *slicerToxic) Pipe(stub *toxics.ToxicStub) {
-	draw := stub.State.(*seed.Stream)
-	for {
-		select {
-		case <-stub.Interrupt:
-			return
-		case chunk := <-stub.Input:
-			if chunk == nil {
-				stub.Close()
-				return
-			}
-			if !t.slice(stub, chunk, draw) {
-				return
-			}
-		}
-	}
-}
-
-// slice sends a chunk in pieces; interrupted, it sends the rest whole and reports
-// false.
-func (t *slicerToxic) slice(stub *toxics.ToxicStub, chunk *stream.StreamChunk, draw *seed.Stream) bool {
-	rest := chunk.Data
-	for _, n := range t.sizes(len(rest), draw) {
-		stub.Output <- &stream.StreamChunk{Data: rest[:n], Timestamp: chunk.Timestamp}
-		rest = rest[n:]
-		select {
-		case <-time.After(time.Duration(t.Delay) * time.Microsecond):
-		case <-stub.Interrupt:
-			if len(rest) > 0 {
-				stub.Output <- &stream.StreamChunk{Data: rest, Timestamp: chunk.Timestamp}
-			}
-			return false
-		}
-	}
-	return true
-}
-
-// sizes halves n, off the middle by up to the variation, until no part exceeds the
-// average by more than that.
-func (t *slicerToxic) sizes(n int, draw *seed.Stream) []int {
-	if n-t.AverageSize <= t.SizeVariation {
-		return []int{n}
-	}
-	half := n / 2
-	if v := t.SizeVariation; v > 0 {
-		half += draw.IntN(2*v) - v
-	}
-	return append(t.sizes(half, draw), t.sizes(n-half, draw)...)
 }
