@@ -157,12 +157,13 @@ func (e *Endpoint) settle(p *peer, closing bool) {
 	}
 	p.landed = nil
 	if p.conn != nil {
+		held := closing && f.attempt.Delivery.Left.IsZero() // somebody waits for the end
 		for _, t := range p.conn.log.since(f.began) {
-			if !p.met(t, closing) {
+			if !p.met(t, held) {
 				continue
 			}
 			f.attempt.Faults = append(f.attempt.Faults, t.Name)
-			if !countsItself(t) {
+			if !countsItself(t) || t.Type == "slow_close" {
 				e.fired.add(t.Name)
 			}
 		}

@@ -37,14 +37,14 @@ func (p *peer) SetLinger(seconds int) error {
 }
 
 // met tells whether a toxic that the connection had affects the reply just
-// written, also if the link has not come to it yet; closing says that the
-// connection ends with the reply.
-func (p *peer) met(f *fault, closing bool) bool {
+// written, also if the link has not come to it yet; held says that a client waits
+// for the connection's end.
+func (p *peer) met(f *fault, held bool) bool {
 	switch params := f.Params.(type) {
 	case *LimitData:
 		return f.stream == downstream && p.written.Load() > params.Bytes
 	case *SlowClose:
-		return f.stream == downstream && closing
+		return f.stream == downstream && held
 	}
 	return true
 }

@@ -73,10 +73,10 @@ func (p sink) Close() error {
 
 // sourceEnded is called once per pipe.
 func (c *linkConn) sourceEnded(p *pipe) {
-	if f := c.log.find("slow_close", p.stream); f != nil {
-		c.link.fired.add(f.Name)
-	}
 	if p.stream == upstream {
+		if f := c.log.find("slow_close", upstream); f != nil {
+			c.link.fired.add(f.Name)
+		}
 		c.left()
 	}
 	c.part()
