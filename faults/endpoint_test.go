@@ -17,6 +17,7 @@ import (
 
 	"github.com/agentchaos/chaos/internal/dialect"
 	"github.com/agentchaos/chaos/internal/exchange"
+	"github.com/agentchaos/chaos/internal/network"
 	"github.com/agentchaos/chaos/internal/seed"
 )
 
@@ -36,9 +37,22 @@ var (
 func openBench(t testing.TB, target Target, r exchange.Responder, specs ...Spec) *bench {
 	t.Helper()
 	before := runtime.NumGoroutine()
+	b := openOn(t, network.Loopback{}, target, r, specs...)
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Errorf("closing: %v", err)
+		}
+		noneLeft(t, before)
+	})
+	return b
+}
+
+// openOn opens an endpoint on a network; the test closes it.
+func openOn(t testing.TB, n network.Network, target Target, r exchange.Responder, specs ...Spec) *bench {
+	t.Helper()
 	b := &bench{attempts: map[seed.Key]Attempt{}}
-	e, err := Open(t.Context(), Config{
-		Target: target, Faults: specs, Seed: 42, Responder: r,
+	e, err := Open(context.Background(), Config{
+		Network: n, Target: target, Faults: specs, Seed: 42, Responder: r,
 		Inspect: func(r *exchange.Request) { r.Model = "gpt-4o" },
 		Journal: func(a Attempt) {
 			b.mu.Lock()
@@ -50,12 +64,6 @@ func openBench(t testing.TB, target Target, r exchange.Responder, specs ...Spec)
 		t.Fatal(err)
 	}
 	b.Endpoint = e
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Errorf("closing: %v", err)
-		}
-		noneLeft(t, before)
-	})
 	return b
 }
 
@@ -105,7 +113,7 @@ func quick(n int) exchange.ResponderFunc {
 // send writes a request on a new connection.
 func (b *bench) send(t testing.TB, k seed.Key) net.Conn {
 	t.Helper()
-	conn, err := b.Dial(t.Context())
+	conn, err := b.Dial(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

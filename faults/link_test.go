@@ -17,61 +17,6 @@ import (
 	"github.com/agentchaos/chaos/internal/seed"
 )
 
-func TestToxics(t *testing.T) {
-	const ms = time.Millisecond
-	cases := []struct {
-		params  any
-		kind    string
-		end     string
-		whole   bool // the reply arrives
-		reached bool // the request arrives
-	}{
-		{&Latency{Latency: 30 * ms, Jitter: 10 * ms}, "latency", "eof", true, true},
-		{&Latency{Latency: 30 * ms, Stream: upstream}, "latency", "eof", true, true},
-		{&Bandwidth{Rate: 5}, "bandwidth", "eof", true, true},
-		{&Bandwidth{Rate: 0}, "bandwidth", "silent", false, true},
-		{&SlowClose{Delay: 30 * ms}, "slow_close", "eof", true, true},
-		{&Timeout{}, "timeout", "silent", false, true},
-		{&Timeout{Timeout: 30 * ms}, "timeout", "closed", false, true},
-		{&Timeout{Timeout: 30 * ms, Stream: upstream}, "timeout", "closed", false, false},
-		{&Timeout{Stream: upstream}, "timeout", "silent", false, false},
-		{&ResetPeer{}, "reset_peer", "reset", false, true},
-		{&ResetPeer{Timeout: 20 * ms}, "reset_peer", "reset", false, true},
-		{&ResetPeer{Stream: upstream}, "reset_peer", "reset", false, false},
-		{&Slicer{AverageSize: 16, SizeVariation: 4, Delay: 10 * time.Microsecond}, "slicer", "eof", true, true},
-		{&LimitData{Bytes: 120}, "limit_data", "closed", false, true},
-		{&LimitData{Bytes: 20, Stream: upstream}, "limit_data", "closed", false, false},
-	}
-	for _, c := range cases {
-		t.Run(fmt.Sprintf("%s/%+v", c.kind, c.params), func(t *testing.T) {
-			b := openBench(t, anOpenAI, quick(8), Spec{Type: c.kind, Params: c.params})
-			b.Arm(time.Now())
-			k := seed.Key{Request: 5}
-			began := time.Now()
-			conn := b.send(t, k)
-			got := receive(conn, patienceFor(c.end))
-			took := time.Since(began)
-			if whole := strings.HasSuffix(got.body, "data: [DONE]\n\n"); got.end != c.end || whole != c.whole {
-				t.Errorf("received %+v, want end %s, whole %v", got, c.end, c.whole)
-			}
-			if p, ok := c.params.(*Latency); ok {
-				t.Logf("%v ± %v of latency %s: the reply took %v", p.Latency, p.Jitter, p.Stream, took)
-			}
-			conn.Close()
-			a, reached := b.truth(t, k)
-			if reached != c.reached {
-				t.Fatalf("reached %v, want %v", reached, c.reached)
-			}
-			if named := strings.Join(a.Faults, " "); reached && named != c.kind {
-				t.Errorf("the attempt names %q as its faults", named)
-			}
-			if n := b.Fired()[c.kind]; n != 1 {
-				t.Errorf("fired %d times, want once", n)
-			}
-		})
-	}
-}
-
 func btoi(b bool) int {
 	if b {
 		return 1

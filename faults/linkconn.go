@@ -76,7 +76,7 @@ func (c *linkConn) run() {
 	})
 	defer dialling.Wait()
 	defer c.close()
-	armed, lifted, closing, gone := c.link.clock.armed, c.link.clock.lifted, c.link.ctx.Done(), c.gone
+	armed, lifted, closing, gone := pending(c.link.clock.armed), pending(c.link.clock.lifted), c.link.ctx.Done(), c.gone
 	for {
 		now := c.link.clock.now()
 		c.follow(now)
@@ -108,6 +108,17 @@ func (c *linkConn) run() {
 			return
 		}
 		stop()
+	}
+}
+
+// pending is c, or nil if it is closed already: what happened before a connection
+// is no event in its life, and must not race with those that are.
+func pending(c <-chan struct{}) <-chan struct{} {
+	select {
+	case <-c:
+		return nil
+	default:
+		return c
 	}
 }
 

@@ -92,6 +92,10 @@ func (c *linkConn) sinkClosed(p *pipe) {
 		linger(p.to)
 		linger(p.from)
 		_ = p.from.Close()
+	} else if to, ok := p.to.(interface{ CloseWrite() error }); ok && p.stream == upstream && !early {
+		_ = to.CloseWrite() // the server closes, once it has seen what came before
+		c.part()
+		return
 	}
 	_ = p.to.Close()
 	c.part()
