@@ -63,7 +63,8 @@ func (c *Client) Complete(ctx context.Context, t resilience.Target, q resilience
 	}
 	var reply resilience.Reply
 	if q.Stream {
-		reply, err = stream(ctx, client.Chat.Completions.NewStreaming(ctx, params))
+		s := reader{start: time.Now(), progress: resilience.ProgressFrom(ctx)}
+		reply, err = s.stream(ctx, client.Chat.Completions.NewStreaming(ctx, params))
 	} else {
 		reply, err = unary(ctx, client, params)
 	}
@@ -124,9 +125,8 @@ func usageOf(u openai.CompletionUsage) resilience.Usage {
 
 // stream reads a stream to what the SDK takes for its end. Beside an error the reply
 // holds what came.
-func stream(ctx context.Context, events *ssestream.Stream[openai.ChatCompletionChunk]) (resilience.Reply, error) {
+func (s *reader) stream(ctx context.Context, events *ssestream.Stream[openai.ChatCompletionChunk]) (resilience.Reply, error) {
 	defer events.Close()
-	s := reader{start: time.Now(), progress: resilience.ProgressFrom(ctx)}
 	for events.Next() {
 		s.take(events.Current())
 	}
@@ -149,7 +149,7 @@ type reader struct {
 	reply    resilience.Reply
 	text     strings.Builder
 	refused  bool
-	start    time.Time
+	start    time.Time // before the request was sent
 	last     time.Time // when content last came
 	progress *resilience.Progress
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/agentchaos/chaos/resilience"
@@ -131,6 +132,29 @@ func TestStreamBounds(t *testing.T) {
 			t.Errorf("pings did not count as bytes: cut after %v", time.Since(start))
 		}
 	}
+}
+
+type slowReply struct{ wait time.Duration }
+
+func (s slowReply) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(s.wait)
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}},
+		Body: io.NopCloser(strings.NewReader(hi + stop + done)), Request: r}, nil
+}
+
+// TestFirstTokenCountsFromTheRequest: headers often come no earlier than content.
+func TestFirstTokenCountsFromTheRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(&http.Client{Transport: slowReply{120 * time.Millisecond}},
+			map[string]resilience.Endpoint{"p": {BaseURL: "http://localhost/v1", APIKey: "k", Dialect: "openai"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := c.Complete(t.Context(), resilience.Target{Provider: "p", Model: "m"}, request(true))
+		if err != nil || reply.TTFT != 120*time.Millisecond {
+			t.Errorf("first token after %v, %v", reply.TTFT, err)
+		}
+	})
 }
 
 func TestRefused(t *testing.T) {
