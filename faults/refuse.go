@@ -94,8 +94,8 @@ func (Overloaded) reply(c *cast) (exchange.Script, bool) {
 		Status: http.StatusServiceUnavailable, Type: "service_unavailable_error", Code: "server_is_overloaded",
 		Message: "The server is currently overloaded. Please try again later.",
 	}
-	if c.target.Dialect == "anthropic" {
-		e.Status, e.Type, e.Code = 529, "overloaded_error", ""
+	if d := dialect.Dialects[c.target.Dialect]; d != nil {
+		e = d.Refusals.Overloaded
 	}
 	return c.refuse(e, nil), true
 }
@@ -114,16 +114,15 @@ func (c *cast) refuse(e dialect.Error, wait *time.Duration) exchange.Script {
 	if d == nil {
 		d = &toolDialect
 	}
-	s := exchange.Bytes(e.Status, "application/json", d.RenderError(e))
 	requests := rateLimited
 	if wait != nil {
-		requests.Reset = *wait
+		requests.Reset, e.RetryAfter = *wait, *wait
 	} else {
 		requests.Remaining = requests.Limit - 1
 	}
-	if d.Header != nil {
-		d.Header(s.Header, fmt.Sprintf("req_%016x", uint64(c.draw()*(1<<53))), requests, tokenLimit)
-	}
+	e.RequestID = fmt.Sprintf("req_%016x", uint64(c.draw()*(1<<53)))
+	s := exchange.Bytes(e.Status, "application/json", d.RenderError(e))
+	d.Header(s.Header, e.RequestID, dialect.Limits{Requests: requests, Tokens: tokenLimit, Input: tokenLimit, Output: tokenLimit})
 	return s
 }
 
@@ -133,10 +132,10 @@ var toolDialect = dialect.Dialect{
 		b, _ := json.Marshal(map[string]any{"error": map[string]string{"type": e.Type, "message": e.Message}})
 		return b
 	},
-	Header: func(h http.Header, _ string, requests, _ dialect.Limit) {
-		h.Set("X-Ratelimit-Limit", strconv.Itoa(requests.Limit))
-		h.Set("X-Ratelimit-Remaining", strconv.Itoa(requests.Remaining))
-		h.Set("X-Ratelimit-Reset", strconv.Itoa(int(math.Ceil(requests.Reset.Seconds()))))
+	Header: func(h http.Header, _ string, l dialect.Limits) {
+		h.Set("X-Ratelimit-Limit", strconv.Itoa(l.Requests.Limit))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(l.Requests.Remaining))
+		h.Set("X-Ratelimit-Reset", strconv.Itoa(int(math.Ceil(l.Requests.Reset.Seconds()))))
 	},
 }
 

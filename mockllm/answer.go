@@ -1,13 +1,14 @@
 package mockllm
 
 import (
+	"errors"
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/agentchaos/chaos/internal/dialect"
 	"github.com/agentchaos/chaos/internal/exchange"
@@ -24,14 +25,30 @@ const maxOutputTokens = 100_000
 // bytesPerToken is the usual estimate for English text and JSON.
 const bytesPerToken = 4
 
-// askedTokens reads OutputTokens; n is 0 if the header is absent.
-func askedTokens(h http.Header) (n int, ok bool) {
+// Outcome is the request header that sets how the answer ends, for tests: "refusal"
+// (the model refuses) or "failure" (the answer breaks off, or fails as a whole).
+const Outcome = "Chaos-Outcome"
+
+// asked is what a request's headers say about the answer.
+type asked struct {
+	tokens  int    // 0: drawn
+	outcome string // "", refusal or failure
+}
+
+func askedOf(h http.Header) (a asked, err error) {
+	switch a.outcome = h.Get(Outcome); a.outcome {
+	case "", "refusal", "failure":
+	default:
+		return a, errors.New(Outcome + " must be refusal or failure")
+	}
 	text := h.Get(OutputTokens)
 	if text == "" {
-		return 0, true
+		return a, nil
 	}
-	n, err := strconv.Atoi(text)
-	return n, err == nil && n >= 1 && n <= maxOutputTokens
+	if a.tokens, err = strconv.Atoi(text); err != nil || a.tokens < 1 || a.tokens > maxOutputTokens {
+		return a, errors.New(OutputTokens + " must be a whole number from 1 to 100000")
+	}
+	return a, nil
 }
 
 // answer is a reply whose text still lies in pieces of a token each.
@@ -41,32 +58,92 @@ type answer struct {
 }
 
 // compose makes the answer to a request: a tool call where one is demanded, else
-// text.
-func (s *ProviderServer) compose(m *model, key seed.Key, q *dialect.Request, asked int) answer {
+// text, or JSON where that is.
+func (s *ProviderServer) compose(m *model, key seed.Key, q *dialect.Request, want asked) answer {
 	ids := s.open("mock/id", key)
 	a := answer{reply: dialect.Reply{
-		ID:      "chatcmpl-" + letters(&ids, 29),
+		ID:      s.dialect.ReplyPrefix(*q) + letters(&ids, 29),
 		Model:   q.Model,
 		Created: time.Now(),
 		Usage:   dialect.Usage{Input: inputTokens(q)},
 	}}
-	if tool := s.demanded(key, q); tool != nil {
-		a.call(q, tool, "call_"+letters(&ids, 24), s.open("mock/arguments", key))
+	if want.outcome == "failure" {
+		failed := broken
+		a.reply.Err = &failed
+	}
+	if q.Thinking {
+		draw := s.open("mock/thinking", key)
+		a.think(q, prose(&draw, 8+draw.IntN(17), true))
+	}
+	if tool := s.demanded(key, q); tool != nil && want.outcome != "refusal" {
+		a.call(q, tool, s.dialect.CallPrefix+letters(&ids, 24), s.open("mock/arguments", key))
 		return a
 	}
-	n := asked
-	if n == 0 {
-		draw := s.open(m.tokens, key)
-		n = min(m.Tokens.Draw(&draw), maxOutputTokens)
+	lengths, words := s.open(m.tokens, key), s.open(m.text, key)
+	for i := range max(1, q.Choices) {
+		n := want.tokens
+		if n == 0 {
+			n = min(m.Tokens.Draw(&lengths), maxOutputTokens)
+		}
+		pieces, finish := speak(q, n, want.outcome == "refusal", &words)
+		a.reply.Usage.Output += len(pieces)
+		if i == 0 {
+			a.pieces, a.reply.Finish = pieces, finish
+			continue
+		}
+		a.reply.More = append(a.reply.More, dialect.Choice{Text: strings.Join(pieces, ""), Pieces: pieces, Finish: finish})
 	}
-	a.reply.Finish = dialect.FinishStop
-	if q.MaxTokens > 0 && n > q.MaxTokens {
-		n, a.reply.Finish = q.MaxTokens, dialect.FinishLength
-	}
-	a.reply.Usage.Output = n
-	draw := s.open(m.text, key)
-	a.pieces = prose(&draw, n, a.reply.Finish == dialect.FinishStop)
 	return a
+}
+
+// speak makes an answer of n tokens, or fewer if the request allows no more. JSON has
+// its own length.
+func speak(q *dialect.Request, n int, refuse bool, words *seed.Stream) ([]string, dialect.Finish) {
+	pieces, finish := []string(nil), dialect.FinishStop
+	switch {
+	case refuse:
+		return slices.Clone(refusal[:]), dialect.FinishContentFilter
+	case len(q.JSON) > 0:
+		pieces = cut(string(exampleJSON(q.JSON, words)))
+		n = len(pieces)
+	}
+	if q.MaxTokens > 0 && n > q.MaxTokens {
+		n, finish = q.MaxTokens, dialect.FinishLength
+	}
+	if pieces != nil {
+		return pieces[:n], finish
+	}
+	return prose(words, n, finish == dialect.FinishStop), finish
+}
+
+// refusal is what a model says that refuses.
+var refusal = [...]string{"I", "'m", " sorry", ",", " but", " I", " can't", " help", " with", " that", "."}
+
+// cut splits text into pieces of about a token each.
+func cut(text string) (pieces []string) {
+	for text != "" {
+		n := min(bytesPerToken, len(text))
+		for n < len(text) && !utf8.RuneStart(text[n]) {
+			n++
+		}
+		pieces, text = append(pieces, text[:n]), text[n:]
+	}
+	return pieces
+}
+
+// think lets the answer show its reasoning, which counts as output, unless too few
+// tokens are allowed for both.
+func (a *answer) think(q *dialect.Request, words []string) {
+	text := strings.Join(words, "")
+	n := countTokens(len(text))
+	if q.MaxTokens > 0 && n >= q.MaxTokens {
+		return
+	}
+	a.reply.Thinking = text
+	a.reply.Usage.Output += n
+	if q.MaxTokens > 0 {
+		q.MaxTokens -= n
+	}
 }
 
 // demanded returns the tool that the request wants called: the one that tool_choice
@@ -99,7 +176,7 @@ func (a *answer) call(q *dialect.Request, tool *dialect.Tool, id string, draw se
 		arguments, a.reply.Finish = arguments[:room], dialect.FinishLength
 	}
 	a.reply.ToolCalls = []dialect.ToolCall{{ID: id, Name: tool.Name, Arguments: arguments}}
-	a.reply.Usage.Output = 1 + countTokens(len(arguments))
+	a.reply.Usage.Output += 1 + countTokens(len(arguments))
 }
 
 // inputTokens estimates the prompt: its text and a frame of 3 tokens a message.
@@ -139,13 +216,4 @@ func whole(status int, body []byte) iter.Seq[exchange.Step] {
 		}
 		_ = yield(exchange.Step{Kind: exchange.Content, Bytes: body}) && yield(exchange.Step{Kind: exchange.Terminal})
 	}
-}
-
-// modelsSince is when every model says it was made: 2024-05-10.
-const modelsSince = "1715299200"
-
-func (s *ProviderServer) appendModel(b []byte, id string) []byte {
-	b = gjson.AppendJSONString(append(b, `{"id":`...), id)
-	b = append(b, `,"object":"model","created":`+modelsSince+`,"owned_by":`...)
-	return append(gjson.AppendJSONString(b, s.name), '}')
 }

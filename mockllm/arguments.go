@@ -29,6 +29,16 @@ func exampleArguments(parameters json.RawMessage, draw *seed.Stream) []byte {
 	return e.object(nil, e.resolve(e.root), 0)
 }
 
+// exampleJSON returns JSON that fits a schema; without one, an object with an answer.
+func exampleJSON(schema json.RawMessage, draw *seed.Stream) []byte {
+	e := exampler{root: gjson.ParseBytes(schema), draw: draw}
+	if !e.root.IsObject() || len(e.root.Map()) == 0 {
+		b := gjson.AppendJSONString([]byte(`{"answer":`), e.text(gjson.Result{}))
+		return append(b, '}')
+	}
+	return e.value(nil, e.root, 0)
+}
+
 type exampler struct {
 	root gjson.Result
 	draw *seed.Stream
@@ -46,6 +56,7 @@ func (e *exampler) value(b []byte, schema gjson.Result, depth int) []byte {
 	if kind.IsArray() {
 		kind = kind.Get("0")
 	}
+	kind.Str = strings.ToLower(kind.Str) // Gemini writes OBJECT
 	switch {
 	case depth > maxSchemaDepth || len(b) > maxExample:
 		return append(b, "null"...)

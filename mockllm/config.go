@@ -18,7 +18,7 @@ import (
 // Provider is how one model provider behaves while no fault hits it.
 type Provider struct {
 	// Dialect names the wire format it speaks; openai by default.
-	Dialect string `yaml:"dialect,omitempty" json:"dialect,omitempty" jsonschema:"enum=openai"`
+	Dialect string `yaml:"dialect,omitempty" json:"dialect,omitempty" jsonschema:"enum=openai,enum=anthropic,enum=gemini"`
 	// ErrorRate is the chance per attempt of an error of the provider's own.
 	ErrorRate float64 `yaml:"errorRate,omitempty" json:"errorRate,omitempty" jsonschema:"minimum=0,maximum=1"`
 	// Models are the models it serves. Without any it serves every model, with the
@@ -31,6 +31,8 @@ type Model struct {
 	TTFT   seed.Latency `yaml:"ttft,omitempty" json:"ttft"`     // to the first token; p50 400ms, p99 1200ms
 	Gap    seed.Latency `yaml:"gap,omitempty" json:"gap"`       // between two tokens; p50 15ms
 	Tokens seed.Count   `yaml:"tokens,omitempty" json:"tokens"` // of an answer; p50 60, p99 200
+	// Context is how many tokens a request may have; 0: any number.
+	Context int `yaml:"context,omitempty" json:"context,omitempty" jsonschema:"minimum=0"`
 }
 
 // Tool is how one implementation of a tool behaves while no fault hits it.
@@ -90,6 +92,7 @@ func validateAt(prefix string, m *Model) []error {
 		wrap(prefix+"ttft", m.TTFT.Validate()),
 		wrap(prefix+"gap", m.Gap.Validate()),
 		wrap(prefix+"tokens", m.Tokens.Validate()),
+		wrap(prefix+"context", notNegative(m.Context)),
 	}
 }
 
@@ -106,6 +109,13 @@ func validateRate(rate float64) error {
 		return nil
 	}
 	return errors.New("errorRate: must lie in [0, 1]")
+}
+
+func notNegative(n int) error {
+	if n >= 0 {
+		return nil
+	}
+	return errors.New("must not be negative")
 }
 
 func wrap(path string, err error) error {

@@ -2,9 +2,9 @@ package mockllm
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/agentchaos/chaos/internal/dialect"
@@ -57,7 +57,7 @@ func (s *ProviderServer) newModel(id string, m Model) *model {
 
 // Handler serves the provider over HTTP.
 func (s *ProviderServer) Handler() http.Handler {
-	return exchange.Handler{Responder: s, Inspect: s.Inspect}
+	return exchange.Handler{Responder: s, Inspect: s.Inspect, TooLarge: s.tooLarge}
 }
 
 // Inspect fills Model and Stream of a request to the provider.
@@ -67,37 +67,39 @@ func (s *ProviderServer) Inspect(r *exchange.Request) {
 	}
 }
 
-// chatPath and modelsPath are where OpenAI's endpoints live.
-const (
-	chatPath   = "/v1/chat/completions"
-	modelsPath = "/v1/models"
-)
+// request is one that is being answered.
+type request struct {
+	*exchange.Request
+	key   seed.Key // names the attempt
+	route dialect.Route
+}
 
 // Respond implements exchange.Responder.
 func (s *ProviderServer) Respond(ctx context.Context, r *exchange.Request) exchange.Script {
-	path, method := r.HTTP.URL.Path, http.MethodGet
-	id, isModel := strings.CutPrefix(path, modelsPath+"/")
-	isModel = isModel && id != ""
+	path := r.HTTP.URL.Path
+	q := &request{Request: r, key: s.key(ctx, r), route: s.dialect.Route(path)}
+	method := q.route.Endpoint.Method()
 	switch {
-	case path == chatPath:
-		method = http.MethodPost
-	case path != modelsPath && !isModel:
-		return s.reject(s.key(ctx, r), invalid(http.StatusNotFound, "", "there is nothing at "+path))
-	}
-	key := s.key(ctx, r)
-	switch {
+	case q.route.Endpoint == dialect.None:
+		return s.reject(q, invalid(http.StatusNotFound, "there is nothing at "+path))
 	case r.HTTP.Method != method:
-		script := s.reject(key, invalid(http.StatusMethodNotAllowed, "", path+" answers to "+method+" only"))
+		script := s.reject(q, invalid(http.StatusMethodNotAllowed, path+" answers to "+method+" only"))
 		script.Header["Allow"] = []string{method}
 		return script
-	case !authorized(r.HTTP.Header):
-		return s.reject(key, invalid(http.StatusUnauthorized, "invalid_api_key", "the Authorization header has no API key"))
-	case path == chatPath:
-		return s.chat(key, r)
-	case isModel:
-		return s.showModel(key, id)
+	case s.dialect.APIKey(r.HTTP) == "":
+		return s.reject(q, s.dialect.Refusals.NoKey)
 	}
-	return s.listModels(key)
+	switch q.route.Endpoint {
+	case dialect.Count:
+		return s.count(q)
+	case dialect.Embeddings:
+		return s.embed(q)
+	case dialect.ListModels:
+		return s.json(q, http.StatusOK, s.dialect.RenderModels(slices.Sorted(maps.Keys(s.models))))
+	case dialect.ShowModel:
+		return s.showModel(q)
+	}
+	return s.chat(q)
 }
 
 // key names the attempt of a request.
@@ -106,11 +108,6 @@ func (s *ProviderServer) key(ctx context.Context, r *exchange.Request) seed.Key 
 		return k
 	}
 	return s.strangers.Key(r.HTTP, r.Body)
-}
-
-func authorized(h http.Header) bool {
-	scheme, key, _ := strings.Cut(h.Get("Authorization"), " ")
-	return strings.EqualFold(scheme, "Bearer") && strings.TrimSpace(key) != ""
 }
 
 // lookup finds a model; a provider without models has every model.
@@ -123,106 +120,56 @@ func (s *ProviderServer) lookup(id string) *model {
 	return s.newModel(id, m)
 }
 
-func (s *ProviderServer) showModel(key seed.Key, id string) exchange.Script {
-	if s.lookup(id) == nil {
-		return s.reject(key, unknownModel(id))
+func (s *ProviderServer) showModel(q *request) exchange.Script {
+	if s.lookup(q.route.Model) == nil {
+		return s.reject(q, s.dialect.Refusals.UnknownModel(q.route.Model))
 	}
-	return s.json(key, http.StatusOK, s.appendModel(nil, id))
-}
-
-func (s *ProviderServer) listModels(key seed.Key) exchange.Script {
-	ids := make([]string, 0, len(s.models))
-	for id := range s.models {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	body := []byte(`{"object":"list","data":[`)
-	for i, id := range ids {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = s.appendModel(body, id)
-	}
-	return s.json(key, http.StatusOK, append(body, "]}"...))
-}
-
-// chat answers a chat request.
-func (s *ProviderServer) chat(key seed.Key, r *exchange.Request) exchange.Script {
-	q, bad := s.dialect.ParseRequest(r)
-	if bad != nil {
-		return s.reject(key, *bad)
-	}
-	m := s.lookup(q.Model)
-	if m == nil {
-		return s.reject(key, unknownModel(q.Model))
-	}
-	asked, ok := askedTokens(r.HTTP.Header)
-	if !ok {
-		return s.reject(key, invalid(http.StatusBadRequest, "", OutputTokens+" must be a whole number from 1 to 100000"))
-	}
-	draw := s.open(m.ttft, key)
-	ttft := m.TTFT.Draw(&draw)
-	if script, failed := s.failure(key, ttft); failed {
-		return script
-	}
-	a := s.compose(m, key, &q, asked)
-	gaps := s.open(m.gap, key)
-	if q.Stream {
-		return s.stream(key, &q, a, ttft, m.Gap, gaps)
-	}
-	for range a.reply.Usage.Output - 1 {
-		ttft += m.Gap.Draw(&gaps)
-	}
-	a.reply.Text = strings.Join(a.pieces, "")
-	script := s.json(key, http.StatusOK, s.dialect.RenderReply(a.reply))
-	script.Wait = ttft
-	return script
-}
-
-// stream is the script of a streamed answer: the first token comes after ttft, the
-// others each after a gap.
-func (s *ProviderServer) stream(key seed.Key, q *dialect.Request, a answer, ttft time.Duration, gap seed.Latency, gaps seed.Stream) exchange.Script {
-	steps := s.dialect.RenderStream(*q, a.reply, a.pieces)
-	return exchange.Script{
-		Header: s.header(key, "text/event-stream; charset=utf-8"),
-		Wait:   ttft,
-		Steps: func(yield func(exchange.Step) bool) {
-			first := true
-			for _, step := range steps {
-				if step.Kind == exchange.Content && !first {
-					step.Wait = gap.Draw(&gaps)
-				}
-				first = first && step.Kind != exchange.Content
-				if !yield(step) {
-					return
-				}
-			}
-		},
-	}
+	return s.json(q, http.StatusOK, s.dialect.RenderModel(q.route.Model))
 }
 
 func (s *ProviderServer) open(purpose string, key seed.Key) seed.Stream {
 	return seed.New(s.seed, purpose, key)
 }
 
+// plenty are rate limits that nobody reaches.
+var plenty = dialect.Limits{
+	Requests: dialect.Limit{Limit: 10_000, Remaining: 9_999, Reset: 6 * time.Millisecond},
+	Tokens:   dialect.Limit{Limit: 30_000_000, Remaining: 29_999_000, Reset: 2 * time.Millisecond},
+	Input:    dialect.Limit{Limit: 20_000_000, Remaining: 19_999_500, Reset: 2 * time.Millisecond},
+	Output:   dialect.Limit{Limit: 10_000_000, Remaining: 9_999_500, Reset: 2 * time.Millisecond},
+}
+
+func (s *ProviderServer) requestID(q *request) string {
+	draw := s.open("mock/request-id", q.key)
+	return "req_" + letters(&draw, 32)
+}
+
 // header is what every reply carries.
-func (s *ProviderServer) header(key seed.Key, contentType string) http.Header {
-	h := make(http.Header, 4)
+func (s *ProviderServer) header(q *request, contentType string) http.Header {
+	h := make(http.Header, 16)
 	h["Content-Type"] = []string{contentType}
-	draw := s.open("mock/request-id", key)
-	s.dialect.Header(h, "req_"+letters(&draw, 32), dialect.Limit{}, dialect.Limit{})
+	limits := plenty
+	limits.Whole = q.route.Azure
+	s.dialect.Header(h, s.requestID(q), limits)
 	return h
 }
 
 // json is the script of a whole reply.
-func (s *ProviderServer) json(key seed.Key, status int, body []byte) exchange.Script {
+func (s *ProviderServer) json(q *request, status int, body []byte) exchange.Script {
 	return exchange.Script{
 		Status: status,
-		Header: s.header(key, "application/json"),
+		Header: s.header(q, "application/json"),
 		Steps:  whole(status, body),
 	}
 }
 
-func (s *ProviderServer) reject(key seed.Key, e dialect.Error) exchange.Script {
-	return s.json(key, e.Status, s.dialect.RenderError(e))
+func (s *ProviderServer) reject(q *request, e dialect.Error) exchange.Script {
+	e.RequestID = s.requestID(q)
+	return s.json(q, e.Status, s.dialect.RenderError(e))
+}
+
+func (s *ProviderServer) tooLarge(r *http.Request) exchange.Script {
+	q := &request{Request: &exchange.Request{HTTP: r}}
+	q.key = s.key(r.Context(), q.Request)
+	return s.reject(q, s.dialect.Refusals.TooLarge)
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/agentchaos/chaos/internal/seed"
 )
 
+const chatPath = "/v1/chat/completions"
+
 var update = flag.Bool("update", false, "rewrite testdata")
 
 // provider returns one with a single model of the given behaviour.

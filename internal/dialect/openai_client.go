@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,10 +36,37 @@ func openAIEncode(h http.Header, apiKey string, q Request) (string, []byte) {
 	if q.Stream {
 		b = append(b, `,"stream":true`...)
 	}
-	if q.Stream && q.IncludeUsage {
+	if len(q.JSON) > 0 {
+		b = append(b, `,"response_format":`...)
+		b = appendOpenAIFormat(b, q.JSON)
+	}
+	if q.Choices > 1 {
+		b = strconv.AppendInt(append(b, `,"n":`...), int64(q.Choices), 10)
+	}
+	switch {
+	case !q.Stream:
+	case q.IncludeUsage && q.Obfuscate:
 		b = append(b, `,"stream_options":{"include_usage":true}`...)
+	case q.IncludeUsage:
+		b = append(b, `,"stream_options":{"include_usage":true,"include_obfuscation":false}`...)
+	case !q.Obfuscate:
+		b = append(b, `,"stream_options":{"include_obfuscation":false}`...)
 	}
 	return openAIPath, append(b, '}')
+}
+
+func appendOpenAIFormat(b []byte, schema json.RawMessage) []byte {
+	if isEmptyObject(schema) {
+		return append(b, `{"type":"json_object"}`...)
+	}
+	b = append(b, `{"type":"json_schema","json_schema":{"name":"answer","schema":`...)
+	return append(append(b, schema...), `}}`...)
+}
+
+// isEmptyObject tells a demand for any object from one for a schema.
+func isEmptyObject(schema json.RawMessage) bool {
+	doc := gjson.ParseBytes(schema)
+	return !doc.IsObject() || len(doc.Map()) == 0
 }
 
 // openAISize estimates the size of an encoded request from above for plain text.
@@ -110,12 +138,9 @@ func appendOpenAITools(b []byte, q Request) []byte {
 
 // openAIObject parses one JSON object and finds an error that it reports.
 func openAIObject(data []byte) (gjson.Result, error) {
-	if !validJSON(data) {
-		return gjson.Result{}, errors.New("dialect: reply is not valid JSON")
-	}
-	doc := gjson.ParseBytes(data)
-	if !doc.IsObject() {
-		return doc, errors.New("dialect: reply is not a JSON object")
+	doc, err := replyObject(data)
+	if err != nil {
+		return doc, err
 	}
 	if e := doc.Get("error"); isError(e) {
 		return doc, openAIErrorOf(http.StatusOK, e)
@@ -223,12 +248,9 @@ func openAIDecodeEvent(name string, data []byte) (Event, error) {
 	if string(data) == "[DONE]" {
 		return Event{Kind: exchange.Trailer}, nil
 	}
-	if !validJSON(data) {
-		return Event{}, errors.New("dialect: reply is not valid JSON")
-	}
-	doc := gjson.ParseBytes(data)
-	if !doc.IsObject() {
-		return Event{}, errors.New("dialect: reply is not a JSON object")
+	doc, err := replyObject(data)
+	if err != nil {
+		return Event{}, err
 	}
 	top := fields(doc, "error", "choices", "usage")
 	if isError(top[0]) {
@@ -243,7 +265,6 @@ func openAIDecodeEvent(name string, data []byte) (Event, error) {
 	if u, ok := openAIUsage(top[2]); ok {
 		ev.Usage, ev.Kind = &u, exchange.Trailer
 	}
-	var err error
 	choices.ForEach(func(_, choice gjson.Result) bool {
 		err = openAIChoice(&ev, choice)
 		return false

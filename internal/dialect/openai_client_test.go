@@ -128,7 +128,7 @@ func TestOpenAIDecodeError(t *testing.T) {
 		want Error
 	}{
 		{`{"error":{"message":"slow down","type":"requests","param":null,"code":"rate_limit_exceeded"}}`,
-			Error{429, "requests", "rate_limit_exceeded", "slow down", ""}},
+			Error{Status: 429, Type: "requests", Code: "rate_limit_exceeded", Message: "slow down"}},
 		{`{"error":"slow down"}`, Error{Status: 429, Message: "slow down"}},
 		{`<html>busy</html>`, Error{Status: 429, Message: "<html>busy</html>"}},
 		{``, Error{Status: 429}},
@@ -161,7 +161,7 @@ func TestOpenAIEncode(t *testing.T) {
 		`{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"a\":\"b\"}"}},{"id":"c2","type":"function","function":{"name":"g","arguments":"{}"}}]},` +
 		`{"role":"tool","content":"found","tool_call_id":"c1"},{"role":"tool","content":"","tool_call_id":"c2"}],` +
 		`"tools":[{"type":"function","function":{"name":"f","description":"finds","parameters":{"type":"object"}}},{"type":"function","function":{"name":"g"}}],` +
-		`"tool_choice":{"type":"function","function":{"name":"f"}},"max_completion_tokens":9,"stream":true,"stream_options":{"include_usage":true}}`
+		`"tool_choice":{"type":"function","function":{"name":"f"}},"max_completion_tokens":9,"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}`
 	if path != "/chat/completions" || string(body) != want {
 		t.Errorf("%s\n got %s\nwant %s", path, body, want)
 	}

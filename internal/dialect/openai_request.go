@@ -3,7 +3,6 @@ package dialect
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -12,47 +11,44 @@ import (
 )
 
 func openAIParseRequest(r *exchange.Request) (Request, *Error) {
-	if !validJSON(r.Body) {
-		return Request{}, openAIInvalid("", "the body of the request is not valid JSON")
+	route := Route{}
+	if r.HTTP != nil {
+		route = openAIRoute(r.HTTP.URL.Path)
+		if strings.HasSuffix(r.HTTP.URL.Path, responsesPath) {
+			return responsesParseRequest(r)
+		}
 	}
-	doc := gjson.ParseBytes(r.Body)
-	if !doc.IsObject() {
-		return Request{}, openAIInvalid("", "the body of the request is not a JSON object")
+	doc, bad := object(r)
+	if bad != nil {
+		return Request{}, bad
 	}
-	p := openAIParser{}
+	p := openAIParser{obfuscate: true}
 	doc.ForEach(func(key, value gjson.Result) bool {
 		p.field(key.String(), value)
 		return p.err == nil
 	})
+	if route.Azure {
+		p.q.form = formAzure
+	}
+	if route.Model != "" {
+		p.q.Model = route.Model
+	}
+	p.q.Obfuscate = p.obfuscate && p.q.Stream
 	if p.err == nil {
 		p.whole()
 	}
 	return p.q, p.err
 }
 
-func openAIInvalid(param, format string, args ...any) *Error {
-	return &Error{
-		Status:  http.StatusBadRequest,
-		Type:    "invalid_request_error",
-		Message: fmt.Sprintf(format, args...),
-		Param:   param,
-	}
-}
-
-// openAIParser reads the fields of a request as they come. Unknown fields are
-// accepted, as the API itself adds some every month.
+// openAIParser reads the fields of a request for a chat completion.
 type openAIParser struct {
-	q       Request
-	options bool // stream_options was given
-	err     *Error
+	parser
+	options   bool // stream_options was given
+	obfuscate bool
 }
 
-// fail keeps the first complaint.
-func (p *openAIParser) fail(param, format string, args ...any) {
-	if p.err == nil {
-		p.err = openAIInvalid(param, format, args...)
-	}
-}
+// maxChoices bounds how many answers a request may ask for.
+const maxChoices = 128
 
 func (p *openAIParser) field(key string, v gjson.Result) {
 	switch key {
@@ -63,28 +59,61 @@ func (p *openAIParser) field(key string, v gjson.Result) {
 	case "stream":
 		p.q.Stream = p.flag(key, v)
 	case "stream_options":
-		p.options = v.Type != gjson.Null
-		if p.options && !v.IsObject() {
-			p.fail(key, "%s must be an object", key)
-			return
-		}
-		p.q.IncludeUsage = p.flag("stream_options.include_usage", v.Get("include_usage"))
+		p.streamOptions(key, v)
 	case "max_tokens", "max_completion_tokens":
 		if n := p.count(key, v); n > 0 {
 			p.q.MaxTokens = n
 		}
 	case "n":
-		if n := p.count(key, v); n > 1 {
-			p.fail(key, "this mock gives one choice; n must be 1")
+		if p.q.Choices = p.count(key, v); p.q.Choices > maxChoices {
+			p.fail(key, "n must be at most %d", maxChoices)
 		}
 	case "temperature":
 		p.within(key, v, 2)
 	case "top_p":
 		p.within(key, v, 1)
+	case "response_format":
+		p.responseFormat(key, v)
 	case "tools":
 		p.tools(v)
 	case "tool_choice":
 		p.toolChoice(v)
+	}
+}
+
+func (p *openAIParser) streamOptions(key string, v gjson.Result) {
+	if p.options = p.objectOrNull(key, v); p.options {
+		p.q.IncludeUsage = p.flag("stream_options.include_usage", v.Get("include_usage"))
+		if hide := v.Get("include_obfuscation"); hide.Exists() {
+			p.obfuscate = p.flag("stream_options.include_obfuscation", hide)
+		}
+	}
+}
+
+func (p *openAIParser) responseFormat(key string, v gjson.Result) {
+	if !p.objectOrNull(key, v) {
+		return
+	}
+	schema := v.Get("json_schema")
+	if v.Get("type").Str == "json_schema" && schema.Get("name").Str == "" {
+		p.fail(key, "response_format.json_schema needs a name")
+	}
+	p.format(key, v.Get("type"), schema.Get("schema"))
+}
+
+// format reads what the answer must look like.
+func (p *parser) format(param string, kind, schema gjson.Result) {
+	switch kind.Str {
+	case "text":
+	case "json_object":
+		p.q.JSON = json.RawMessage("{}")
+	case "json_schema":
+		if !schema.IsObject() {
+			p.fail(param, "%s needs a schema that is an object", param)
+		}
+		p.q.JSON = json.RawMessage(schema.Raw)
+	default:
+		p.fail(param, "the type of %s must be text, json_object or json_schema", param)
 	}
 }
 
@@ -101,52 +130,6 @@ func (p *openAIParser) whole() {
 		p.fail("tool_choice", "tool_choice needs tools")
 	case q.ToolChoice != "" && !q.offers(q.ToolChoice):
 		p.fail("tool_choice", "tool_choice names %q, which is not among tools", q.ToolChoice)
-	}
-}
-
-// offers tells whether a tool choice can be met.
-func (q *Request) offers(choice string) bool {
-	switch choice {
-	case "auto", "none", "required":
-		return true
-	}
-	for _, t := range q.Tools {
-		if t.Name == choice {
-			return true
-		}
-	}
-	return false
-}
-
-func (p *openAIParser) text(param string, v gjson.Result) string {
-	if v.Type != gjson.String {
-		p.fail(param, "%s must be a string", param)
-	}
-	return v.Str
-}
-
-func (p *openAIParser) flag(param string, v gjson.Result) bool {
-	if v.Type != gjson.Null && !v.IsBool() {
-		p.fail(param, "%s must be a boolean", param)
-	}
-	return v.Type == gjson.True
-}
-
-// count reads a whole number of at least 1; null is 0.
-func (p *openAIParser) count(param string, v gjson.Result) int {
-	if v.Type == gjson.Null {
-		return 0
-	}
-	if v.Type != gjson.Number || v.Num < 1 || v.Num > 1<<31 || v.Num != float64(int(v.Num)) {
-		p.fail(param, "%s must be a whole number of at least 1", param)
-		return 0
-	}
-	return int(v.Num)
-}
-
-func (p *openAIParser) within(param string, v gjson.Result, limit float64) {
-	if v.Type != gjson.Null && (v.Type != gjson.Number || v.Num < 0 || v.Num > limit) {
-		p.fail(param, "%s must be a number from 0 to %g", param, limit)
 	}
 }
 
@@ -202,18 +185,6 @@ func openAIRole(s string) bool {
 	return false
 }
 
-// asked tells whether an assistant's message made the tool call id.
-func (p *openAIParser) asked(id string) bool {
-	for _, m := range p.q.Messages {
-		for _, c := range m.ToolCalls {
-			if c.ID == id {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // openAIContent reads a string, null, or a list of parts, of which it gives the text.
 func openAIContent(v gjson.Result) (text string, ok bool) {
 	if !v.IsArray() {
@@ -234,24 +205,13 @@ func (p *openAIParser) tools(list gjson.Result) {
 	if list.Type == gjson.Null {
 		return
 	}
-	if !list.IsArray() {
-		p.fail("tools", "tools must be an array")
-		return
-	}
 	p.q.Tools = nil
-	list.ForEach(func(_, v gjson.Result) bool {
+	p.each("tools", list, func(at string, v gjson.Result) {
 		f := v.Get("function")
-		name, parameters := f.Get("name"), f.Get("parameters")
-		if v.Get("type").Str != "function" || name.Type != gjson.String || name.Str == "" ||
-			parameters.Type != gjson.Null && !parameters.IsObject() {
-			p.fail("tools", "tools[%d] is not a function with a name and an object of parameters", len(p.q.Tools))
+		if v.Get("type").Str != "function" {
+			p.fail("tools", "%s is not of type function", at)
 		}
-		tool := Tool{Name: name.Str, Description: f.Get("description").Str}
-		if parameters.IsObject() {
-			tool.Parameters = json.RawMessage(parameters.Raw)
-		}
-		p.q.Tools = append(p.q.Tools, tool)
-		return p.err == nil
+		p.tool(at, f.Get("name"), f.Get("description"), f.Get("parameters"))
 	})
 }
 

@@ -71,7 +71,7 @@ func TestDecodeReadsWhatRenderReplyWrote(t *testing.T) {
 	calls := reply()
 	calls.Text = ""
 	for _, want := range []Reply{text, calls, reply()} {
-		body := openAI.RenderReply(want)
+		body := openAI.RenderReply(Request{}, want)
 		if got, err := openAI.Decode(body); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
@@ -142,7 +142,7 @@ func TestDecodeEventReadsWhatRenderStreamWrote(t *testing.T) {
 
 func TestErrorsRoundTrip(t *testing.T) {
 	for _, want := range []Error{
-		{429, "requests", "rate_limit_exceeded", "slow \"down\"\n", "p"},
+		{Status: 429, Type: "requests", Code: "rate_limit_exceeded", Message: "slow \"down\"\n", Param: "p"},
 		{Status: 500, Type: "server_error", Message: "x"},
 	} {
 		if got := openAI.DecodeError(want.Status, openAI.RenderError(want)); *got != want {
@@ -164,7 +164,7 @@ func TestErrorsRoundTrip(t *testing.T) {
 
 func TestHeader(t *testing.T) {
 	h := http.Header{}
-	openAI.Header(h, "req_1", Limit{60, 59, 1500 * time.Microsecond}, Limit{100000, 0, 6 * time.Minute})
+	openAI.Header(h, "req_1", Limits{Requests: Limit{60, 59, 1500 * time.Microsecond}, Tokens: Limit{100000, 0, 6 * time.Minute}})
 	want := http.Header{}
 	for k, v := range map[string]string{
 		"x-request-id":                   "req_1",
@@ -181,7 +181,7 @@ func TestHeader(t *testing.T) {
 		t.Errorf("got %v, want %v", h, want)
 	}
 	h = http.Header{}
-	if openAI.Header(h, "req_1", Limit{}, Limit{}); len(h) != 1 {
+	if openAI.Header(h, "req_1", Limits{}); len(h) != 1 {
 		t.Errorf("without limits: %v", h)
 	}
 }
@@ -208,7 +208,7 @@ func TestDeepNesting(t *testing.T) {
 
 // FuzzDecode: no bytes make a reader panic, and what is no JSON is an error.
 func FuzzDecode(f *testing.F) {
-	f.Add(openAI.RenderReply(reply()))
+	f.Add(openAI.RenderReply(Request{}, reply()))
 	f.Add(openAI.RenderError(Error{Message: "x"}))
 	for _, step := range openAI.RenderStream(request(), reply(), []string{"a"}) {
 		f.Add(bytes.TrimSuffix(bytes.TrimPrefix(step.Bytes, []byte("data: ")), []byte("\n\n")))

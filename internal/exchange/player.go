@@ -23,6 +23,8 @@ type Handler struct {
 	Responder Responder
 	// Inspect fills Model and Stream of a request; nil leaves them zero.
 	Inspect func(*Request)
+	// TooLarge answers a request whose body is above MaxBody; nil does it in plain text.
+	TooLarge func(*http.Request) Script
 }
 
 // ServeHTTP implements http.Handler.
@@ -45,7 +47,11 @@ func (h Handler) respond(w http.ResponseWriter, r *http.Request) (Script, error)
 	if r.Body != nil {
 		var body bytes.Buffer
 		body.Grow(int(min(max(r.ContentLength, 0), presize)) + bytes.MinRead)
-		if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody)); err != nil {
+		_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
+		if h.TooLarge != nil && errors.As(err, new(*http.MaxBytesError)) {
+			return h.TooLarge(r), nil
+		}
+		if err != nil {
 			return Script{}, fmt.Errorf("reading the request: %w", err)
 		}
 		req.Body = body.Bytes()
