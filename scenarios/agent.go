@@ -28,6 +28,8 @@ type agent struct {
 	progress  *ConfigProgress
 	t0        time.Time // end of the warm-up: records count from here
 	panic     atomic.Pointer[error]
+	// hear is a test's: it gets every event of the stack; nil for nobody.
+	hear func(at time.Duration, e resilience.Event)
 }
 
 func newAgent(s *Scenario, c Config, b *bench, number uint64, t0 time.Time, rec *reports.Recorder, p *ConfigProgress) (*agent, error) {
@@ -195,6 +197,9 @@ func (t *task) record(ctx context.Context, n uint64, s Step, start time.Time, re
 
 // observe turns what the stack does into records.
 func (a *agent) observe(e resilience.Event) {
+	if a.hear != nil {
+		a.hear(e.Start.Sub(a.t0), e)
+	}
 	switch e.Kind {
 	case resilience.AttemptDone:
 		a.rec.Attempt(reports.Attempt{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/agentchaos/chaos/internal/network"
 	"github.com/agentchaos/chaos/reports"
+	"github.com/agentchaos/chaos/resilience"
 )
 
 // Options says how a scenario is run; the zero value runs it as its file says.
@@ -73,6 +74,8 @@ type runner struct {
 	// connected takes the connection path in virtual time everywhere; a test holds
 	// the direct path to it.
 	connected bool
+	// hear gets every event of every agent's stack, for tests; nil for nobody.
+	hear func(at time.Duration, e resilience.Event)
 }
 
 // control runs the steady state's config for a short while without any fault and
@@ -210,6 +213,7 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 	if err != nil {
 		return nil, fmt.Errorf("%w: config %s: %w", ErrSetup, c.Name, err)
 	}
+	a.hear = r.hear
 	b.arm(t0)
 	end := start.Add(w.length(arrivals))
 	base, giveUp := untilInterrupted(ctx)
