@@ -156,7 +156,7 @@ func (e *Endpoint) listen(ctx context.Context, toxics []*fault) error {
 type peerKey struct{}
 
 func (e *Endpoint) listenHTTP(l net.Listener) {
-	e.server.ConnState = e.observe
+	e.server.ConnState = func(c net.Conn, state http.ConnState) { e.crash.guard(func() { e.observe(c, state) }) }
 	e.serving.Go(func() {
 		e.crash.guard(func() { _ = e.server.Serve(l) }) // always ErrServerClosed
 	})
@@ -164,17 +164,17 @@ func (e *Endpoint) listenHTTP(l net.Listener) {
 
 // observe follows the server's connections.
 func (e *Endpoint) observe(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		e.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		defer e.conns.Done()
+	}
 	if p, ok := c.(*peer); ok {
 		if state != http.StateNew && state != http.StateActive {
 			e.settle(p, state == http.StateClosed)
 		}
 		p.idle.Store(state == http.StateIdle)
-	}
-	switch state {
-	case http.StateNew:
-		e.conns.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		e.conns.Done()
 	}
 }
 

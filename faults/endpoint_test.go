@@ -118,11 +118,14 @@ func (b *bench) send(t testing.TB, k seed.Key) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	request := "POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nChaos-Key: " + k.String() + "\r\nContent-Length: 2\r\n\r\n{}"
-	if _, err := io.WriteString(conn, request); err != nil {
+	if _, err := io.WriteString(conn, request(k)); err != nil {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+func request(k seed.Key) string {
+	return "POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nChaos-Key: " + k.String() + "\r\nContent-Length: 2\r\n\r\n{}"
 }
 
 // received is what a raw client got before the reply ended or it gave up.
