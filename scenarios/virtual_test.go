@@ -1,60 +1,13 @@
 package scenarios
 
 import (
-	"bytes"
 	"context"
-	"os"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/agentchaos/chaos/reports"
 )
-
-// TestVirtualReportsRepeat runs library scenarios again and again, with one processor
-// and with two: the reports must not differ in a byte.
-func TestVirtualReportsRepeat(t *testing.T) {
-	for _, name := range []string{"five-calls", "provider-outage", "stalled-streams", "timeouts", "rate-limits"} {
-		t.Run(name, func(t *testing.T) {
-			s, err := Open(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var first []byte
-			for i := range 4 {
-				before := runtime.GOMAXPROCS(1 + i%2)
-				report, err := Run(context.Background(), s, Options{Clock: "virtual"})
-				runtime.GOMAXPROCS(before)
-				if err != nil {
-					t.Fatal(err)
-				}
-				report.Meta = nil
-				got, err := report.Encode()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if first == nil {
-					first = got
-				} else if !bytes.Equal(got, first) {
-					os.WriteFile("/tmp/a.json", first, 0o644)
-					os.WriteFile("/tmp/b.json", got, 0o644)
-					t.Fatalf("rerun %d differs: %s", i, firstDifference(string(first), string(got)))
-				}
-			}
-		})
-	}
-}
-
-func firstDifference(a, b string) string {
-	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
-	for i := range min(len(as), len(bs)) {
-		if as[i] != bs[i] {
-			return as[i] + " became " + bs[i]
-		}
-	}
-	return "one is longer"
-}
 
 // TestDirectPathGivesTheSameRecords compares runs over connections in memory with
 // runs that answer without any.
@@ -111,5 +64,34 @@ func sameRecords(t *testing.T, name string, a, b *reports.Run) {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("%s: the %s differ", name, what)
 		}
+	}
+}
+
+func TestAblationTakesAConfigApart(t *testing.T) {
+	s := scenario(t, `
+workload: {arrival: {rate: 30/s}, duration: 20s}
+faults: [{name: out, on: {provider: openai, model: gpt-4o}, type: outage, at: 5s, for: 5s}]
+configs: {none: {}, full: {retry: {baseDelay: 20ms}, breaker: {recoveryTimeout: 1s}, fallback: [openai/small]}}
+`)
+	r := run(t, s, Options{Clock: "virtual", Repeat: 2, Ablate: "full"})
+	value := map[string]float64{}
+	for _, step := range r.Ablation.Steps {
+		value[step.Change+" "+step.Pattern] = step.Metrics["effective_reliability"].Value
+	}
+	if len(value) != 1+3+3+1 {
+		t.Fatalf("steps %v", value)
+	}
+	naive, full := value["naive "], value["full "]
+	if !(naive < value["added retry"] && naive < value["added fallback"] && value["removed fallback"] < full-0.1) {
+		t.Errorf("a fallback must be what saves an outage of one model: %v", value)
+	}
+	if naive != r.Config("none").Metrics["effective_reliability"].Value || full != r.Config("full").Metrics["effective_reliability"].Value {
+		t.Errorf("the configs that ran already must count: %v", value)
+	}
+	if err := s.CheckAblate("ful"); err == nil || !strings.Contains(err.Error(), "only none, full") {
+		t.Errorf("got %v", err)
+	}
+	if err := s.CheckAblate("none"); err == nil {
+		t.Error("there is nothing to take from none")
 	}
 }
