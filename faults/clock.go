@@ -28,20 +28,6 @@ func (c *clock) start(t0 time.Time) {
 
 func (c *clock) stop() { c.lift.Do(func() { close(c.lifted) }) }
 
-// edges are what ends the standing still of the clock and then its running; nil for
-// what is past already.
-func (c *clock) edges() (armed, lifted <-chan struct{}) {
-	armed, lifted = c.armed, c.lifted
-	for _, edge := range []*<-chan struct{}{&armed, &lifted} {
-		select {
-		case <-*edge:
-			*edge = nil
-		default:
-		}
-	}
-	return armed, lifted
-}
-
 // moment is a point on the timeline; at one that is not running no fault is active.
 type moment struct {
 	t       time.Duration

@@ -248,7 +248,7 @@ func (e *Endpoint) Lift() {
 	e.lifting.Go(func() {
 		e.crash.guard(func() {
 			for _, f := range held {
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				f.cancel(errLifted)
 			}
 		})
