@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -20,6 +21,8 @@ type Input struct {
 	// PerCall is the success probability of each call of an agent request without
 	// faults; empty leaves the arithmetic out.
 	PerCall []float64
+	// Ablation is one config taken apart; nil if none was.
+	Ablation *AblationInput
 	// Err is why the harness failed; "" if it did not.
 	Err string
 }
@@ -102,35 +105,32 @@ func Build(in Input) *Report {
 	}
 	r.Windows = windows(in)
 	r.Arithmetic = arithmetic(in, views)
+	r.Ablation = ablation(in)
 	r.Status, r.Reasons = status(in, r, views)
 	return r
 }
 
 // viewsOf adds up the runs by config, sorted by seed.
 func viewsOf(in Input) map[string][]*view {
-	runs := slices.Clone(in.Runs)
-	slices.SortStableFunc(runs, func(a, b *Run) int {
-		switch {
-		case a.Seed < b.Seed:
-			return -1
-		case a.Seed > b.Seed:
-			return 1
-		}
-		return 0
-	})
 	views := map[string][]*view{}
-	for _, run := range runs {
+	for _, run := range bySeed(in.Runs) {
 		views[run.Config] = append(views[run.Config], newView(run, in.Faults))
 	}
 	return views
 }
 
+func bySeed(runs []*Run) []*Run {
+	runs = slices.Clone(runs)
+	slices.SortStableFunc(runs, func(a, b *Run) int { return cmp.Compare(a.Seed, b.Seed) })
+	return runs
+}
+
 func reportConfig(name string, views []*view) ConfigReport {
-	c := ConfigReport{Name: name, Runs: []RunReport{}, Metrics: map[string]Value{}}
+	c := ConfigReport{Name: name, Runs: []RunReport{}, Metrics: map[string]Value{}, Latency: distribution(views)}
 	for _, v := range views {
 		c.Runs = append(c.Runs, RunReport{
 			Seed: v.run.Seed, Duration: rounded(v.run.Duration.Seconds()), Closed: v.run.Closed,
-			Metrics: map[string]float64{}, Series: series(v.run),
+			Metrics: map[string]float64{}, Series: series(v.run), Exemplars: exemplars(v.run, len(views)),
 		})
 	}
 	for _, m := range listed(views) {

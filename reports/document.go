@@ -10,7 +10,7 @@ import (
 )
 
 // SchemaVersion is the version of the report document: semver, for its readers.
-const SchemaVersion = "1.0.0"
+const SchemaVersion = "1.1.0"
 
 // Report is everything known after all runs of a scenario. It is plain data, safe
 // for concurrent reading.
@@ -26,6 +26,7 @@ type Report struct {
 	Meta         *Meta                 `json:"meta,omitempty"`
 	Configs      []ConfigReport        `json:"configs"`
 	Arithmetic   *Arithmetic           `json:"arithmetic,omitempty"`
+	Ablation     *Ablation             `json:"ablation,omitempty"`
 	Faults       []FaultCount          `json:"faults"`
 	Windows      []Window              `json:"windows"`
 	SteadyState  *Judgement            `json:"steadyState,omitempty"`
@@ -51,6 +52,8 @@ type ConfigReport struct {
 	Name    string           `json:"name"`
 	Runs    []RunReport      `json:"runs"`
 	Metrics map[string]Value `json:"metrics"`
+	// Latency is that of the agent requests; nil if nothing was measured.
+	Latency *Distribution `json:"latency,omitempty"`
 }
 
 // RunReport is one run; metrics that could not be measured are left out.
@@ -60,6 +63,8 @@ type RunReport struct {
 	Closed   bool               `json:"closed,omitempty"`
 	Metrics  map[string]float64 `json:"metrics"`
 	Series   Series             `json:"series"`
+	// Exemplars are some agent requests that did not end well, then the slowest.
+	Exemplars []Exemplar `json:"exemplars,omitempty"`
 }
 
 // FaultCount is how often a fault fired in one run in which it could.
@@ -142,7 +147,8 @@ func Decode(data []byte) (*Report, error) {
 	return &r, nil
 }
 
-// WriteFolder writes report.json and summary.md into dir, which it makes if needed.
+// WriteFolder writes the report into dir, which it makes if needed: report.json,
+// report.html and summary.md.
 func WriteFolder(dir string, r *Report) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the report's folder: %w", err)
@@ -151,11 +157,16 @@ func WriteFolder(dir string, r *Report) error {
 	if err != nil {
 		return err
 	}
+	page, err := HTML(r)
+	if err != nil {
+		return err
+	}
 	files := []struct {
 		name string
 		data []byte
 	}{
 		{"report.json", document},
+		{"report.html", page},
 		{"summary.md", []byte(Markdown(r))},
 	}
 	for _, file := range files {

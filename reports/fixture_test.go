@@ -161,3 +161,29 @@ func fixture(t testing.TB, seeds ...uint64) Input {
 	in.SteadyState = &SteadyState{expectation(t, "none", "effective_reliability", ">= 80%"), []*Run{calm}}
 	return in
 }
+
+// taken is the fixture with its full config taken apart, over ten seeds.
+func taken(t testing.TB) Input {
+	t.Helper()
+	seeds := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+	in := fixture(t, seeds...)
+	in.Ablation = &AblationInput{Config: "full"}
+	for _, step := range []struct {
+		change, pattern string
+		s               subject
+	}{
+		{AblationNaive, "", subjects[0]},
+		{AblationAdded, "retry", subject{"", 3, false, false}},
+		{AblationAdded, "fallback", subject{"", 1, true, false}},
+		{AblationRemoved, "retry", subject{"", 1, true, true}},
+		{AblationRemoved, "fallback", subject{"", 3, false, true}},
+		{AblationFull, "", subjects[2]},
+	} {
+		a := AblationRuns{Pattern: step.pattern, Change: step.change}
+		for _, seed := range seeds {
+			a.Runs = append(a.Runs, simulate(step.s, seed, fixtureN))
+		}
+		in.Ablation.Steps = append(in.Ablation.Steps, a)
+	}
+	return in
+}

@@ -1,0 +1,334 @@
+package reports
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+)
+
+// page is the report as its templates take it.
+type page struct {
+	assets
+	*Report
+	Data   template.JS
+	Status Status
+
+	Verdict, Facts, ScenarioText string
+	Tiles                        []tile
+	Judgements                   []judgementRow
+	Ladder                       *ladder
+	Columns                      []column
+	Rows                         []configRow
+	Errors                       []errorRow
+	Latencies                    *latencyFigure
+	FaultRows                    []faultRow
+	AlertLines                   []string
+	Exemplars                    []exemplarGroup
+	Courses                      []courseTable
+	MetricRows                   []metricRow
+}
+
+// tile is one of the big numbers below the verdict.
+type tile struct{ Name, Value, Note, Kind string }
+
+type judgementRow struct {
+	Mark, Kind, Label, Evidence string
+	Judgement
+}
+
+// ladder sets expected and measured reliability on one axis of nines.
+type ladder struct {
+	Naive place
+	Ticks []tick
+	Rows  []ladderRow
+}
+
+type ladderRow struct {
+	Name        string
+	Measured    mark
+	Value       Value
+	Expected    place
+	HasExpected bool
+	Text        string
+	Explanation string
+}
+
+// column is a metric by which configs are set side by side.
+type column struct {
+	Title, Note string
+	Ticks       []tick
+	Cells       []mark
+	Values      []Value
+}
+
+type configRow struct {
+	Name     string
+	Bar      []segment
+	Outcomes []string
+	Failures string
+	Cells    []string
+}
+
+type errorRow struct {
+	Class string
+	Cells []errorCell
+}
+
+type errorCell struct {
+	Text  string
+	Width place
+}
+
+type faultRow struct {
+	Window
+	Cells []faultCell
+}
+
+type faultCell struct {
+	Text string
+	Zero bool
+}
+
+type metricRow struct {
+	Name  string
+	Cells []string
+}
+
+func newPage(r *Report) (*page, error) {
+	data, err := embeddable(timelineOf(r))
+	if err != nil {
+		return nil, err
+	}
+	p := &page{
+		assets: loadAssets(), Report: r, Data: data, Status: r.Status,
+		Verdict: r.Verdict(), Facts: r.facts(), ScenarioText: indented(r.Scenario),
+		Judgements: judgementRows(r), AlertLines: r.alertLines(),
+	}
+	if !r.measured() {
+		return p, nil
+	}
+	p.Tiles = tiles(r)
+	p.Ladder = ladderOf(r)
+	p.Columns = columnsOf(r)
+	p.Rows = configRows(r)
+	p.Errors = errorRows(r)
+	p.Latencies = latencyFigureOf(r)
+	p.FaultRows = faultRows(r)
+	p.Exemplars = exemplarGroups(r)
+	p.Courses = courseTables(r)
+	p.MetricRows = metricRows(r)
+	return p, nil
+}
+
+// tiles shows the arithmetic on paper and what the configs made of it: all of a few,
+// or the worst and the best of many.
+func tiles(r *Report) []tile {
+	var out []tile
+	if a := r.Arithmetic; a != nil {
+		out = append(out, tile{"on paper", percent(a.Naive), fmt.Sprintf("%s at %s each", plural(a.Calls, "call"), percent(a.PerCall)), "paper"})
+	}
+	best, worst := 0, 0
+	for i := range r.Configs {
+		v := r.Configs[i].reliability()
+		if v.Value > r.Configs[best].reliability().Value {
+			best = i
+		}
+		if v.Value < r.Configs[worst].reliability().Value {
+			worst = i
+		}
+	}
+	for i := range r.Configs {
+		if len(r.Configs) > 4 && i != best && i != worst {
+			continue
+		}
+		c := &r.Configs[i]
+		v := c.reliability()
+		note := "no interval"
+		if v.HasInterval() {
+			note = interval(v)
+		}
+		kind := ""
+		if i == best {
+			kind = "best"
+		}
+		out = append(out, tile{c.Name, percent(v.Value), note, kind})
+	}
+	return out
+}
+
+func (r *Report) judgements() []Judgement {
+	if r.SteadyState == nil {
+		return r.Expectations
+	}
+	return append([]Judgement{*r.SteadyState}, r.Expectations...)
+}
+
+func judgementRows(r *Report) []judgementRow {
+	kinds := map[string]string{green: "good", red: "bad", yellow: "doubt"}
+	var out []judgementRow
+	for i, j := range r.judgements() {
+		control := i == 0 && r.SteadyState != nil
+		mark := markOf(j, control)
+		out = append(out, judgementRow{mark.mark, kinds[mark.color], label(r, i, j), evidence(j, control), j})
+	}
+	return out
+}
+
+func ladderOf(r *Report) *ladder {
+	a := r.Arithmetic
+	if a == nil {
+		return nil
+	}
+	values := []Value{{Value: a.Naive, Low: a.Naive, High: a.Naive}}
+	for i := range r.Configs {
+		values = append(values, r.Configs[i].reliability())
+	}
+	s, ticks := ninesScale(values)
+	l := &ladder{Naive: across(s(a.Naive)), Ticks: s.ticks(ticks, "ratio")}
+	for i := range r.Configs {
+		c := &r.Configs[i]
+		v := c.reliability()
+		if !v.Known() {
+			continue
+		}
+		row := ladderRow{Name: c.Name, Measured: s.mark(v), Value: v, Text: "measured " + withInterval(v)}
+		if g, ok := a.Gaps[c.Name]; ok {
+			row.Expected, row.HasExpected, row.Explanation = across(s(g.Expected)), true, g.Explanation
+			row.Text += ", " + g.Against + " " + percent(g.Expected)
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	return l
+}
+
+// columnTable names the metrics that configs are compared by at a glance; the first
+// is left out where the arithmetic shows it.
+var columnTable = []struct {
+	title, note, metric string
+	nines               bool
+}{
+	{"Effective reliability", "full answers, of all agent requests; each step to the right has ten times fewer failures", "effective_reliability", true},
+	{"Latency p95", "of agent requests, from the scheduled arrival", "latency.p95{op=agent_request}", false},
+	{"Attempts per call", "1 is no retry at all", "retry_amplification", false},
+	{"Calls on a fallback", "served by another target than their first", "fallback_rate", false},
+	{"Wasted tokens", "output tokens per run that helped nobody", "wasted_tokens", false},
+}
+
+func columnsOf(r *Report) []column {
+	var out []column
+	for _, def := range columnTable {
+		c := column{Title: def.title, Note: def.note}
+		anything := false
+		for i := range r.Configs {
+			v := r.Configs[i].Metric(def.metric)
+			c.Values = append(c.Values, v)
+			anything = anything || v.Known() && v.Value > 0
+		}
+		if !anything || def.nines && r.Arithmetic != nil {
+			continue
+		}
+		s, ticks := linearScale(c.Values)
+		if def.nines {
+			s, ticks = ninesScale(c.Values)
+		}
+		c.Ticks = s.ticks(ticks, c.Values[0].Unit)
+		for _, v := range c.Values {
+			c.Cells = append(c.Cells, s.mark(v))
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// configColumns are the numbers of the table of configs.
+var configColumns = []struct{ title, metric string }{
+	{"answered", "answered_rate"}, {"p50", "latency.p50{op=agent_request}"}, {"p95", "latency.p95{op=agent_request}"},
+	{"p99", "latency.p99{op=agent_request}"}, {"tries/call", "retry_amplification"}, {"on fallback", "fallback_rate"},
+	{"breaker opened", "breaker_transitions{to=open}"}, {"good/s", "goodput"}, {"wasted tokens", "wasted_tokens"},
+}
+
+// ConfigHeads are the heads of the table of configs.
+func (p *page) ConfigHeads() []string {
+	var heads []string
+	for _, c := range configColumns {
+		heads = append(heads, c.title)
+	}
+	return heads
+}
+
+func configRows(r *Report) []configRow {
+	var out []configRow
+	for i := range r.Configs {
+		c := &r.Configs[i]
+		row := configRow{Name: c.Name, Bar: c.outcomeBar(), Failures: c.failures()}
+		for _, outcome := range outcomeNames {
+			row.Outcomes = append(row.Outcomes, c.show("outcome_rate{outcome="+outcome+"}"))
+		}
+		for _, col := range configColumns {
+			row.Cells = append(row.Cells, c.show(col.metric))
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// errorRows lists the error classes of attempts, the commonest first.
+func errorRows(r *Report) []errorRow {
+	var out []errorRow
+	const head = "error_rate{type="
+	top := 0.0
+	for _, name := range r.metricOrder() {
+		class, ok := strings.CutPrefix(name, head)
+		if !ok {
+			continue
+		}
+		row := errorRow{Class: strings.TrimSuffix(class, "}")}
+		for i := range r.Configs {
+			top = max(top, orZero(r.Configs[i].Metric(name).Value))
+		}
+		out = append(out, row)
+	}
+	for i := range out {
+		for j := range r.Configs {
+			v := r.Configs[j].Metric(head + out[i].Class + "}")
+			cell := errorCell{Text: "–"}
+			if v.Known() && top > 0 {
+				cell = errorCell{amount(v.Value, v.Unit), across(v.Value / top)}
+			}
+			out[i].Cells = append(out[i].Cells, cell)
+		}
+	}
+	return out
+}
+
+func orZero(x float64) float64 {
+	if known(x) {
+		return x
+	}
+	return 0
+}
+
+func faultRows(r *Report) []faultRow {
+	var out []faultRow
+	for _, w := range r.Windows {
+		row := faultRow{Window: w}
+		for i := range r.Configs {
+			text := r.fired(w.Name, r.Configs[i].Name)
+			row.Cells = append(row.Cells, faultCell{text, text == "0"})
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func metricRows(r *Report) []metricRow {
+	var out []metricRow
+	for _, name := range r.metricOrder() {
+		row := metricRow{Name: name}
+		for i := range r.Configs {
+			row.Cells = append(row.Cells, withInterval(r.Configs[i].Metric(name)))
+		}
+		out = append(out, row)
+	}
+	return out
+}
