@@ -48,4 +48,7 @@ func TestGolden(t *testing.T) {
 	golden(t, "terminal-80.txt", terminal(t, one, false, 80))
 	golden(t, "terminal-color.txt", terminal(t, one, true, 100))
 	golden(t, "terminal-seeds.txt", terminal(t, three, false, 100))
+	apart := Build(taken(t))
+	golden(t, "terminal-ablation.txt", terminal(t, apart, false, 100))
+	golden(t, "summary-ablation.md", []byte(Markdown(apart)))
 }

@@ -27,6 +27,7 @@ func Markdown(r *Report) string {
 	if r.measured() {
 		m.outcomes(r)
 		m.arithmetic(r)
+		m.falls(r)
 		m.details("Faults", m.faults(r))
 		m.details("Alerts", m.alerts(r))
 		m.details("All metrics", m.metrics(r))

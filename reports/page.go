@@ -17,6 +17,7 @@ type page struct {
 	Tiles                        []tile
 	Judgements                   []judgementRow
 	Ladder                       *ladder
+	Falls                        *fallsFigure
 	Columns                      []column
 	Rows                         []configRow
 	Errors                       []errorRow
@@ -109,6 +110,7 @@ func newPage(r *Report) (*page, error) {
 	}
 	p.Tiles = tiles(r)
 	p.Ladder = ladderOf(r)
+	p.Falls = fallsFigureOf(r)
 	p.Columns = columnsOf(r)
 	p.Rows = configRows(r)
 	p.Errors = errorRows(r)

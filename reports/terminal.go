@@ -41,6 +41,7 @@ func RenderTerminal(w io.Writer, r *Report, color bool, width int) error {
 		s.costs(r)
 		s.faults(r)
 		s.arithmetic(r)
+		s.falls(r)
 		s.alerts(r)
 		s.course(r)
 	}
