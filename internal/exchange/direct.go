@@ -9,30 +9,40 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"strconv"
 	"syscall"
+	"time"
 )
 
 // RoundTrip implements http.RoundTripper: it answers r without a connection. The
 // script is performed by whoever reads the body, in its own goroutine, at the
-// instants and with the [Delivery] that a connection in memory would give. It is for
-// virtual time, where it saves most of the cost of HTTP; a test holds it to the
-// connection's records.
+// instants and with the [Delivery] that a connection in memory would give to a client
+// that reads all the time. Of a client's trace it calls GotConn only. It is for
+// virtual time, where it saves most of the cost of HTTP, and not for scripts that are
+// live; a test holds it to the connection's records.
 func (h Handler) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
+	if r.Body != nil {
+		defer r.Body.Close()
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if t := httptrace.ContextClientTrace(ctx); t != nil && t.GotConn != nil {
 		t.GotConn(httptrace.GotConnInfo{})
 	}
-	s, err := h.respond(nil, r)
-	if err != nil {
-		return nil, err
-	}
+	s := h.respond(nil, r)
 	b := &body{ctx: ctx, script: s, delivery: begin(s)}
 	if s.Wait > 0 && b.ahead(s.Wait) && !b.sleep(ctx) {
 		b.close(true)
 		return nil, context.Cause(ctx)
 	}
 	if s.Silent {
-		return nil, b.end()
+		err := b.end()
+		if err == io.ErrUnexpectedEOF {
+			err = io.EOF // there is nothing that would be incomplete
+		}
+		return nil, err
 	}
 	b.d.Status = cmp.Or(s.Status, http.StatusOK)
 	header := s.Header.Clone()
@@ -43,7 +53,7 @@ func (h Handler) RoundTrip(r *http.Request) (*http.Response, error) {
 		b.next, b.stop = iter.Pull(s.Steps)
 	}
 	return &http.Response{
-		Status: http.StatusText(b.d.Status), StatusCode: b.d.Status,
+		Status: strconv.Itoa(b.d.Status) + " " + http.StatusText(b.d.Status), StatusCode: b.d.Status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: b, ContentLength: -1, Request: r,
 	}, nil
@@ -68,32 +78,29 @@ type body struct {
 // Read gives what is due, and waits if nothing is.
 func (b *body) Read(p []byte) (int, error) {
 	for b.off == len(b.buf) {
-		if b.err != nil {
+		switch {
+		case b.err != nil:
 			return 0, b.err
-		}
-		if b.over {
+		case b.over:
 			b.err = b.end()
-			continue
+		case b.early && !b.sleep(b.ctx):
+			b.err = context.Cause(b.ctx)
+			b.close(true)
+		default:
+			b.take()
 		}
-		b.take()
 	}
 	n := copy(p, b.buf[b.off:])
 	b.off += n
 	return n, nil
 }
 
-// take waits for the next step and takes it with all that are due with it.
+// take takes the step that was waited for, or else the next, with all that are due
+// with it.
 func (b *body) take() {
 	b.buf, b.off = b.buf[:0], 0
-	step, ok := b.held, true
-	if b.early {
-		b.early = false
-		if !b.sleep(b.ctx) {
-			b.err = context.Cause(b.ctx)
-			b.close(true)
-			return
-		}
-	} else {
+	step, ok := b.held, b.early
+	if b.early = false; !ok {
 		step, ok = b.pull()
 	}
 	for ; ok && !b.early; step, ok = b.pull() {
@@ -149,9 +156,13 @@ func (b *body) close(gone bool) {
 	b.finish(b.script, gone)
 }
 
-// Close ends the reply; a client that closes before the script's end has left.
+// Close ends the reply. What is due was sent, also if it was not read; a client that
+// closes before the script's end has left.
 func (b *body) Close() error {
-	b.close(!b.over || b.d.End != Close)
+	for !b.closed && !b.over && (!b.early || time.Until(b.due) <= 0) {
+		b.take()
+	}
+	b.close(!b.over || b.d.End == Hold)
 	if b.err == nil {
 		b.err = http.ErrBodyReadAfterClose
 	}

@@ -29,37 +29,29 @@ type Handler struct {
 
 // ServeHTTP implements http.Handler.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s, err := h.respond(w, r)
-	if err != nil {
-		status := http.StatusBadRequest
-		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		http.Error(w, err.Error(), status)
-		return
-	}
-	Play(r.Context(), w, s)
+	Play(r.Context(), w, h.respond(w, r))
 }
 
-// respond reads the request and gets its script; w is nil without a connection.
-func (h Handler) respond(w http.ResponseWriter, r *http.Request) (Script, error) {
+// respond reads the request and gets its script, which is an error's if the request
+// can't be read; w is nil without a connection.
+func (h Handler) respond(w http.ResponseWriter, r *http.Request) Script {
 	req := &Request{HTTP: r}
 	if r.Body != nil {
 		var body bytes.Buffer
 		body.Grow(int(min(max(r.ContentLength, 0), presize)) + bytes.MinRead)
-		_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody))
-		if h.TooLarge != nil && errors.As(err, new(*http.MaxBytesError)) {
-			return h.TooLarge(r), nil
-		}
-		if err != nil {
-			return Script{}, fmt.Errorf("reading the request: %w", err)
+		if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody)); err != nil {
+			status := http.StatusBadRequest
+			if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+				status = http.StatusRequestEntityTooLarge
+			}
+			return Bytes(status, "text/plain; charset=utf-8", fmt.Appendf(nil, "reading the request: %v\n", err), Failure)
 		}
 		req.Body = body.Bytes()
 	}
 	if h.Inspect != nil {
 		h.Inspect(req)
 	}
-	return h.Responder.Respond(r.Context(), req), nil
+	return h.Responder.Respond(r.Context(), req)
 }
 
 // Play performs s on w and returns what was delivered. It ends early when ctx
