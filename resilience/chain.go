@@ -77,9 +77,9 @@ func (c Chain) share(ctx context.Context, i int, op func(context.Context, int) e
 	share := remaining - later*reserve
 	run := func(ctx context.Context) error { return op(ctx, i) }
 	if p := ProgressFrom(ctx); p != nil {
-		return watched(ctx, p, Timeout{FirstToken: share}, expiredShare, run)
+		return watched(ctx, p, Timeout{FirstToken: share}, shareResidue, expiredShare, run)
 	}
-	return within(ctx, time.Now().Add(share), expiredShare, run)
+	return within(ctx, time.Now().Add(share+shareResidue), expiredShare, run)
 }
 
 // ChainError is the failure of a call that took more than one attempt: all of them,

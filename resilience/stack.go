@@ -68,7 +68,7 @@ func (s *Stack) Begin(ctx context.Context) (context.Context, context.CancelFunc)
 	if s.cfg.Timeouts == nil {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, s.cfg.Timeouts.TotalRequest, ErrDeadline)
+	return context.WithTimeoutCause(ctx, s.cfg.Timeouts.TotalRequest+totalResidue, ErrDeadline)
 }
 
 // Complete makes one model call: primary first, then the fallback models. A seed.Key

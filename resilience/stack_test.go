@@ -117,7 +117,7 @@ func TestTotalDeadlineEndsTheCall(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		_, err := s.Complete(ctx, primary, Request{})
-		if !errors.Is(err, ErrDeadline) || ClassOf(err) != ClassDeadline || time.Since(start) != 20*time.Second {
+		if !errors.Is(err, ErrDeadline) || ClassOf(err) != ClassDeadline || since(start) != 20*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 		if b := s.Breakers(); b["p/big"] != Closed {
@@ -230,7 +230,7 @@ func TestToolTimeoutClasses(t *testing.T) {
 			start := time.Now()
 			_, err := s.Tool(t.Context(), ToolSpec{Name: "x", Idempotent: true, Timeout: class, Implementations: []Implementation{
 				{"a", func(ctx context.Context, _ json.RawMessage) (json.RawMessage, error) { return nil, hang(ctx) }}}}, nil)
-			if ClassOf(err) != ClassTimeout || time.Since(start) != want {
+			if ClassOf(err) != ClassTimeout || since(start) != want {
 				t.Errorf("%q: after %v, %v", class, time.Since(start), err)
 			}
 		})

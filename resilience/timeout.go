@@ -20,13 +20,24 @@ type Timeout struct {
 // Do implements Policy.
 func (t Timeout) Do(ctx context.Context, op Op) error {
 	if p := ProgressFrom(ctx); p != nil {
-		return watched(ctx, p, t, expiredFirst, op)
+		return watched(ctx, p, t, attemptResidue, expiredFirst, op)
 	}
 	if t.Unary <= 0 {
 		return op(ctx)
 	}
-	return within(ctx, time.Now().Add(t.Unary), expired, op)
+	return within(ctx, time.Now().Add(t.Unary+attemptResidue), expired, op)
 }
+
+// Every bound is a few nanoseconds late, each kind by its own amount: bounds and a
+// reply that are due at one instant would end an attempt in an order that nobody
+// decides, and in virtual time such instants are common. So a reply that comes just
+// in time is in time, then the attempt's own bound counts, then its share of the
+// time, then the request's. What several attempts add up to stays below the next.
+const (
+	attemptResidue time.Duration = 1
+	shareResidue   time.Duration = 8
+	totalResidue   time.Duration = 32
+)
 
 // The causes with which a bound ends a context.
 var (
@@ -48,15 +59,15 @@ func within(ctx context.Context, deadline time.Time, cause *Error, op Op) error 
 	return err
 }
 
-// watched runs a stream under the clocks of t; first is the cause when FirstToken
-// is up.
-func watched(ctx context.Context, outer *Progress, t Timeout, first *Error, op Op) error {
+// watched runs a stream under the clocks of t, each late by residue; first is the
+// cause when FirstToken is up.
+func watched(ctx context.Context, outer *Progress, t Timeout, residue time.Duration, first *Error, op Op) error {
 	if t.FirstToken <= 0 && t.StreamIdle <= 0 && t.ContentIdle <= 0 {
 		return op(ctx)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := &watch{ctx: ctx, limits: t, first: first, cancel: cancel, start: time.Now()}
+	w := &watch{ctx: ctx, limits: t.late(residue), first: first, cancel: cancel, start: time.Now()}
 	w.timer = time.AfterFunc(math.MaxInt64, w.check)
 	defer w.timer.Stop()
 	w.check()
@@ -67,6 +78,16 @@ func watched(ctx context.Context, outer *Progress, t Timeout, first *Error, op O
 	e := *AsError(ctx, err)
 	e.Committed = e.Committed || w.lastContent.Load() > 0
 	return &e
+}
+
+// late moves the bounds of a stream that are set.
+func (t Timeout) late(by time.Duration) Timeout {
+	for _, d := range [...]*time.Duration{&t.FirstToken, &t.StreamIdle, &t.ContentIdle} {
+		if *d > 0 {
+			*d += by
+		}
+	}
+	return t
 }
 
 // watch cancels a stream whose next byte or content is overdue. Progress only notes

@@ -27,6 +27,9 @@ func stream(at ...float64) Op {
 	}
 }
 
+// since is time.Since without the nanoseconds by which bounds are late.
+func since(start time.Time) time.Duration { return time.Since(start).Round(time.Microsecond) }
+
 func TestStreamBounds(t *testing.T) {
 	limits := Timeout{Unary: time.Second, FirstToken: 10 * time.Second, StreamIdle: 15 * time.Second, ContentIdle: 40 * time.Second}
 	for _, c := range []struct {
@@ -49,7 +52,7 @@ func TestStreamBounds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				err := limits.Do(WithProgress(t.Context()), c.op)
-				if took := time.Since(start); took != times(c.after)[0] || ClassOf(err) != c.class {
+				if took := since(start); took != times(c.after)[0] || ClassOf(err) != c.class {
 					t.Errorf("after %v: %v", took, err)
 				}
 				if err != nil && (AsError(t.Context(), err).Committed != c.committed || !errors.Is(err, context.DeadlineExceeded)) {
@@ -64,13 +67,13 @@ func TestUnaryBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		err := Timeout{Unary: 45 * time.Second}.Do(t.Context(), func(ctx context.Context) error {
-			if d, ok := ctx.Deadline(); !ok || time.Until(d) != 45*time.Second {
+			if d, ok := ctx.Deadline(); !ok || -since(d) != 45*time.Second {
 				t.Errorf("deadline %v", d)
 			}
 			<-ctx.Done()
 			return ctx.Err()
 		})
-		if ClassOf(err) != ClassTimeout || time.Since(start) != 45*time.Second {
+		if ClassOf(err) != ClassTimeout || since(start) != 45*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})
@@ -96,8 +99,54 @@ func TestIdleMayEndBeforeTheFirstTokenIsDue(t *testing.T) {
 		start := time.Now()
 		limits := Timeout{FirstToken: 30 * time.Second, StreamIdle: 2 * time.Second}
 		err := limits.Do(WithProgress(t.Context()), stream(-1, 99))
-		if took := time.Since(start); ClassOf(err) != ClassStreamIdle || took != 3*time.Second {
+		if took := since(start); ClassOf(err) != ClassStreamIdle || took != 3*time.Second {
 			t.Errorf("after %v: %v", took, err)
 		}
 	})
+}
+
+// TestNoCoincidenceIsTossed: of a reply and bounds that are due at one instant, the
+// reply wins, then the attempt's bound, then the target's share, then the request's.
+func TestNoCoincidenceIsTossed(t *testing.T) {
+	unary := func(s float64) Op {
+		return func(ctx context.Context) error { return sleep(ctx, times(s)[0]) }
+	}
+	plain := func(c context.Context) context.Context { return c }
+	for _, c := range []struct {
+		name   string
+		ctx    func(context.Context) context.Context
+		op     Op
+		limits Timeout
+		total  float64
+		later  int // targets after the first
+		want   Class
+	}{
+		{"a whole reply and its bound", plain, unary(10), Timeout{Unary: 10 * time.Second}, 99, 1, ""},
+		{"a first token and its bound", WithProgress, stream(10), Timeout{FirstToken: 10 * time.Second}, 99, 1, ""},
+		{"a token and the idle bound", WithProgress, stream(1, 3, 5), Timeout{StreamIdle: 2 * time.Second}, 99, 1, ""},
+		{"a reply and the request's bound", plain, unary(10), Timeout{}, 10, 0, ""},
+		{"a reply and the share", plain, unary(10), Timeout{}, 20, 1, ""},
+		{"the attempt's bound and the share", plain, unary(99), Timeout{Unary: 10 * time.Second}, 20, 1, ClassTimeout},
+		{"the first token's bound and the share", WithProgress, stream(99), Timeout{FirstToken: 10 * time.Second}, 20, 1, ClassFirstToken},
+		{"the idle bound and the request's", WithProgress, stream(5, 99), Timeout{StreamIdle: 5 * time.Second}, 10, 0, ClassStreamIdle},
+	} {
+		for range 40 {
+			synctest.Test(t, func(t *testing.T) {
+				s := &Stack{cfg: Config{Timeouts: &Timeouts{TotalRequest: times(c.total)[0]}}}
+				ctx, cancel := s.Begin(t.Context())
+				defer cancel()
+				var first error
+				_, _ = Chain{Targets: make([]string, 1+c.later)}.Do(c.ctx(ctx), func(ctx context.Context, i int) error {
+					err := c.limits.Do(ctx, c.op)
+					if i == 0 {
+						first = err
+					}
+					return err
+				})
+				if ClassOf(first) != c.want {
+					t.Errorf("%s: %v", c.name, first)
+				}
+			})
+		}
+	}
 }
