@@ -16,8 +16,8 @@ type Arrival struct {
 }
 
 // Schedule draws the arrivals of an open loop in order, those of the warm-up first.
-// Equal seeds give equal arrivals, and no two share an instant: request n comes n + 1
-// nanoseconds late. A trace does not depend on the seed; it may end before the
+// Equal seeds give equal arrivals, and no two share an instant: request n comes
+// residue(n) late. A trace does not depend on the seed; it may end before the
 // workload does. Of a closed loop, which has no schedule, it gives none. It fails for
 // a trace in a Scenario that Load did not make.
 func (w Workload) Schedule(number uint64) ([]Arrival, error) {
@@ -41,10 +41,15 @@ func (w Workload) Schedule(number uint64) ([]Arrival, error) {
 		if w.Requests > 0 && measured > w.Requests {
 			return all, nil
 		}
-		a.At += time.Duration(n + 1)
+		a.At += residue(n)
 		all = append(all, a)
 	}
 }
+
+// residue keeps request n from sharing an instant with others, however regular
+// arrivals and latencies are. There is room between two requests for what the bounds
+// of the stack are late by.
+func residue(n int) time.Duration { return 64 * time.Duration(n+1) }
 
 // process gives a function that makes arrival n, to be called with 0, 1, 2, …; it
 // reports false when there are no more.

@@ -71,14 +71,14 @@ func TestScheduleProperties(t *testing.T) {
 				if i > 0 && a.At <= all[i-1].At {
 					t.Fatalf("arrivals %d and %d at %v and %v", i-1, i, all[i-1].At, a.At)
 				}
-				if a.At-time.Duration(i+1) >= w.Warmup {
+				if a.At-residue(i) >= w.Warmup {
 					measured++
 				}
 			}
 			if w.Requests > 0 && measured != w.Requests {
 				t.Errorf("%d requests after the warm-up, want %d", measured, w.Requests)
 			}
-			if end := w.length(all); all[len(all)-1].At > end+time.Duration(len(all)) {
+			if end := w.length(all); all[len(all)-1].At > end+residue(len(all)) {
 				t.Errorf("the last at %v, after the end at %v", all[len(all)-1].At, end)
 			}
 			if !reflect.DeepEqual(all, schedule(t, w, 7)) {
@@ -94,7 +94,7 @@ func TestScheduleProperties(t *testing.T) {
 
 func TestConstantArrivalsAreExact(t *testing.T) {
 	all := schedule(t, Workload{Arrival: &Arrivals{Process: "constant", Rate: 4}, Duration: time.Second}, 1)
-	want := []time.Duration{1, 250*time.Millisecond + 2, 500*time.Millisecond + 3, 750*time.Millisecond + 4}
+	want := []time.Duration{64, 250*time.Millisecond + 128, 500*time.Millisecond + 192, 750*time.Millisecond + 256}
 	var got []time.Duration
 	for _, a := range all {
 		got = append(got, a.At)

@@ -96,6 +96,40 @@ func TestReportsRepeat(t *testing.T) {
 	}
 }
 
+// coincidences has replies due at the instants of the bounds that end them, and
+// bounds at those of others.
+const coincidences = `
+apiVersion: chaos/v1
+kind: Scenario
+name: coincidences
+seed: 3
+workload: {arrival: {process: constant, rate: 10/s}, duration: 20s}
+agent:
+  steps:
+    - {llm: plan, provider: openai, model: large, stream: true}
+    - {tool: search}
+    - {llm: answer, provider: openai, model: large}
+providers:
+  openai: {models: {large: {ttft: 500ms, gap: 500ms, tokens: {p50: 3, p99: 3}}, small: {ttft: 50ms, gap: 500ms, tokens: {p50: 3, p99: 3}}}}
+tools: {search: {idempotent: true, timeout: 1s, implementations: {live: {latency: 1s}, cached: {latency: 50ms}}}}
+faults:
+  - {name: hung, type: hang, probability: 20%}
+  - {name: stalled, on: {provider: openai}, type: stall, after: 2, duration: 500ms, probability: 20%}
+configs:
+  attempt: {retry: {baseDelay: 100ms, jitter: none}, breaker: {recoveryTimeout: 1s}, fallback: [openai/small], timeouts: {firstToken: 500ms, streamIdle: 500ms, llmCall: 1500ms, totalRequest: 3s}, degrade: true}
+  share: {fallback: [openai/small], timeouts: {firstToken: 1500ms, streamIdle: 700ms, llmCall: 1500ms, totalRequest: 3s}, degrade: true}
+  total: {timeouts: {firstToken: 1s, streamIdle: 1s, llmCall: 1s, totalRequest: 1s}}
+`
+
+// TestCoincidencesRepeat: what is due at one instant happens in one order.
+func TestCoincidencesRepeat(t *testing.T) {
+	s, err := Load("coincidences.yaml", []byte(coincidences), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repeats(t, s, 10)
+}
+
 // TestLibraryRepeats runs every library scenario twice, in virtual time.
 func TestLibraryRepeats(t *testing.T) {
 	all, err := Library()

@@ -29,6 +29,9 @@ var ErrSetup = errors.New("could not start the run")
 // still without an answer then count as failed, with class unfinished.
 const drainLimit = 15 * time.Second
 
+// drainResidue keeps the end of the drain from the instants of a request's own bounds.
+const drainResidue = 48
+
 // interruptLimit is drainLimit after an interrupt.
 const interruptLimit = 3 * time.Second
 
@@ -223,7 +226,7 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 		start: start, arrivals: arrivals,
 		do: func(i uint64, arr Arrival, sched time.Time) {
 			// A deadline for each request: no two of them end at one instant.
-			last := end.Add(drainLimit + time.Duration(i+1))
+			last := end.Add(drainLimit + residue(int(i)) + drainResidue)
 			if arr.At >= w.Warmup {
 				measuring.Do(func() { r.enter("measuring") })
 			}

@@ -47,8 +47,8 @@ func (s *sender) closed(ctx context.Context, c *Closed, end time.Time) {
 	var wg sync.WaitGroup
 	for user := range c.Users {
 		wg.Go(func() {
-			residue := time.Duration(user + 1) // no two users share an instant
-			timer := time.NewTimer(residue)
+			late := residue(user) // no two users share an instant
+			timer := time.NewTimer(late)
 			defer timer.Stop()
 			for i := user; len(s.arrivals) == 0 || i < len(s.arrivals); i += c.Users {
 				select {
@@ -61,7 +61,7 @@ func (s *sender) closed(ctx context.Context, c *Closed, end time.Time) {
 					return
 				}
 				s.do(uint64(i), Arrival{At: now.Sub(s.start)}, now)
-				timer.Reset(c.Think + residue)
+				timer.Reset(c.Think + late)
 			}
 		})
 	}
