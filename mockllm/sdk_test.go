@@ -19,22 +19,28 @@ import (
 	"github.com/agentchaos/chaos/internal/seed"
 )
 
-// sdk is the official client against a real loopback server, its retries off.
-func sdk(t *testing.T, h http.Handler) openai.Client {
+// loopback serves a handler on a real socket and gives a client that sends keys.
+func loopback(t *testing.T, h http.Handler) (url string, client *http.Client) {
 	t.Helper()
 	s, err := Listen(t.Context(), network.Loopback{}, "127.0.0.1:0", h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: seed.Transport(&http.Transport{})}
+	client = &http.Client{Transport: seed.Transport(&http.Transport{})}
 	t.Cleanup(func() {
 		client.CloseIdleConnections()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return openai.NewClient(option.WithBaseURL(s.URL()+"/v1"), option.WithAPIKey("key"),
-		option.WithMaxRetries(0), option.WithHTTPClient(client))
+	return s.URL(), client
+}
+
+// sdk is OpenAI's official client, its retries off.
+func sdk(t *testing.T, h http.Handler, more ...option.RequestOption) openai.Client {
+	url, client := loopback(t, h)
+	return openai.NewClient(append([]option.RequestOption{option.WithBaseURL(url + "/v1"), option.WithAPIKey("key"),
+		option.WithMaxRetries(0), option.WithHTTPClient(client)}, more...)...)
 }
 
 func keyed(t *testing.T) context.Context {

@@ -19,9 +19,11 @@ import (
 
 // Endpoint is where a provider is reached.
 type Endpoint struct {
-	BaseURL string // as the provider's SDK wants it: https://api.openai.com/v1
+	// BaseURL is as the provider's SDK wants it: https://api.openai.com/v1,
+	// https://api.anthropic.com, https://generativelanguage.googleapis.com.
+	BaseURL string
 	APIKey  string
-	Dialect string // openai
+	Dialect string // openai, anthropic or gemini
 }
 
 // Client is the strict model client: it makes one attempt, believes no reply that
@@ -174,6 +176,8 @@ func (a *attempt) stream(resp *http.Response, progress *Progress) error {
 	for {
 		name, data, err := events.Next()
 		switch {
+		case err != nil && a.done && a.reply.Finish == "":
+			return &Error{Class: ClassMalformed, Message: "the stream does not say why it ended"}
 		case err != nil && a.done:
 			a.finish()
 			return nil
@@ -201,8 +205,8 @@ func decodeOnly(d *dialect.Dialect, body []byte) error {
 
 // take adds one event to the reply.
 func (a *attempt) take(ev dialect.Event, progress *Progress) {
-	if ev.Usage != nil {
-		a.reply.Usage = *ev.Usage
+	if u := ev.Usage; u != nil { // counts grow; a provider may give them one by one
+		a.reply.Usage = Usage{Input: max(a.reply.Usage.Input, u.Input), Output: max(a.reply.Usage.Output, u.Output)}
 	}
 	if a.done {
 		return
@@ -233,7 +237,7 @@ func (a *attempt) take(ev dialect.Event, progress *Progress) {
 
 func (a *attempt) tool(d dialect.ToolDelta) {
 	i := slices.IndexFunc(a.calls, func(p toolParts) bool { return p.index == d.Index })
-	if i < 0 {
+	if i < 0 || d.Index == dialect.WholeCall {
 		i = len(a.calls)
 		a.calls = append(a.calls, toolParts{index: d.Index})
 	}

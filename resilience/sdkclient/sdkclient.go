@@ -13,38 +13,45 @@ import (
 	"strings"
 	"time"
 
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/packages/ssestream"
-
 	"github.com/agentchaos/chaos/internal/dialect"
 	"github.com/agentchaos/chaos/resilience"
 )
 
-// Client is a resilience.ModelClient over openai-go. It is safe for concurrent use.
-//
-// Two things the SDK alone would not tell: a stream that ends cleanly before its
-// finish_reason, and a 200 that is no event stream at all, are both the end of a
-// successful stream to it. This client looks for the finish_reason and reports
-// ClassTruncated. The SDK also leaves a stream at [DONE] without reading to its end,
-// so that every stream costs a connection.
-type Client struct{ clients map[string]openai.Client }
+// Client is a resilience.ModelClient over openai-go, anthropic-sdk-go and genai. It is
+// safe for concurrent use. Where an SDK takes a stream that ends before its terminal
+// event for a success, the client reports ClassTruncated.
+type Client struct{ clients map[string]sdk }
 
-// New returns a client for the endpoints, all of dialect openai. A nil httpClient
-// means http.DefaultClient.
+// sdk is an official SDK with one endpoint. Both methods make one attempt, and what
+// they return has a class. A stream's reply is what the reader gathered; the reader's
+// done tells that it is complete.
+type sdk interface {
+	whole(ctx context.Context, q resilience.Request) (resilience.Reply, error)
+	stream(ctx context.Context, q resilience.Request, s *reader) error
+}
+
+// sdks are the SDKs by dialect.
+var sdks = map[string]func(*http.Client, resilience.Endpoint) (sdk, error){
+	"openai": newOpenAI, "anthropic": newAnthropic, "gemini": newGemini,
+}
+
+// New returns a client for the endpoints. A nil httpClient means http.DefaultClient.
 func New(httpClient *http.Client, endpoints map[string]resilience.Endpoint) (*Client, error) {
 	if httpClient == nil {
 		httpClient = http.DefaultClient
 	}
 	counting := *httpClient
 	counting.Transport = transport{httpClient.Transport}
-	c := &Client{clients: make(map[string]openai.Client)}
+	c := &Client{clients: make(map[string]sdk)}
 	for name, ep := range endpoints {
-		if ep.Dialect != "openai" {
+		open := sdks[ep.Dialect]
+		if open == nil {
 			return nil, fmt.Errorf("sdkclient: no SDK for dialect %q of provider %q", ep.Dialect, name)
 		}
-		c.clients[name] = openai.NewClient(option.WithBaseURL(ep.BaseURL), option.WithAPIKey(ep.APIKey),
-			option.WithHTTPClient(&counting), option.WithMaxRetries(0))
+		var err error
+		if c.clients[name], err = open(&counting, ep); err != nil {
+			return nil, fmt.Errorf("sdkclient: provider %q: %w", name, err)
+		}
 	}
 	return c, nil
 }
@@ -56,20 +63,20 @@ func (c *Client) Complete(ctx context.Context, t resilience.Target, q resilience
 		return resilience.Reply{}, &resilience.Error{Class: resilience.ClassRequest, Target: t.String(),
 			Unsent: true, Message: "no endpoint for the provider"}
 	}
-	params, err := paramsOf(t, q)
-	if err != nil {
-		return resilience.Reply{}, &resilience.Error{Class: resilience.ClassRequest, Target: t.String(),
-			Unsent: true, Cause: err}
-	}
+	q.Model = t.Model
 	var reply resilience.Reply
+	var err error
 	if q.Stream {
 		s := reader{start: time.Now(), progress: resilience.ProgressFrom(ctx)}
-		reply, err = s.stream(ctx, client.Chat.Completions.NewStreaming(ctx, params))
+		err = client.stream(ctx, q, &s)
+		reply, err = s.end(err)
 	} else {
-		reply, err = unary(ctx, client, params)
+		reply, err = client.whole(ctx, q)
 	}
 	if err == nil {
 		err = resilience.CheckReply(q, reply)
+	} else if ctx.Err() != nil {
+		err = ctx.Err()
 	}
 	if err != nil {
 		e := *resilience.AsError(ctx, err)
@@ -79,101 +86,31 @@ func (c *Client) Complete(ctx context.Context, t resilience.Target, q resilience
 	return reply, nil
 }
 
-// paramsOf makes the SDK's parameters from the wire form of the request.
-func paramsOf(t resilience.Target, q resilience.Request) (openai.ChatCompletionNewParams, error) {
-	var params openai.ChatCompletionNewParams
-	usage := q.Stream && q.IncludeUsage
-	q.Model, q.Stream = t.Model, false // the SDK sets stream itself
-	_, body := dialect.Dialects["openai"].Encode(make(http.Header), "", q)
-	err := json.Unmarshal(body, &params)
-	if usage {
-		params.StreamOptions.IncludeUsage = openai.Bool(true)
-	}
-	return params, err
-}
-
-func unary(ctx context.Context, client openai.Client, params openai.ChatCompletionNewParams) (resilience.Reply, error) {
-	r, err := client.Chat.Completions.New(ctx, params)
-	if err != nil {
-		return resilience.Reply{}, classify(ctx, err)
-	}
-	if raw := r.JSON.ExtraFields["error"].Raw(); raw != "" && raw != "null" {
-		return resilience.Reply{}, &resilience.Error{Class: resilience.ClassInBand, Message: raw}
-	}
-	if len(r.Choices) == 0 || r.Choices[0].FinishReason == "" {
-		return resilience.Reply{}, &resilience.Error{Class: resilience.ClassMalformed,
-			Message: "the reply has no choice with a finish_reason"}
-	}
-	choice := r.Choices[0]
-	var reply resilience.Reply
-	reply.ID, reply.Model, reply.Created = r.ID, r.Model, time.Unix(r.Created, 0)
-	reply.Text, reply.Finish = choice.Message.Content, resilience.Finish(choice.FinishReason)
-	if choice.Message.Refusal != "" {
-		reply.Text, reply.Finish = choice.Message.Refusal, dialect.FinishContentFilter
-	}
-	for _, call := range choice.Message.ToolCalls {
-		reply.ToolCalls = append(reply.ToolCalls, resilience.ToolCall{ID: call.ID,
-			Name: call.Function.Name, Arguments: call.Function.Arguments})
-	}
-	reply.Usage = usageOf(r.Usage)
-	return reply, nil
-}
-
-func usageOf(u openai.CompletionUsage) resilience.Usage {
-	return resilience.Usage{Input: int(u.PromptTokens), Output: int(u.CompletionTokens)}
-}
-
-// stream reads a stream to what the SDK takes for its end. Beside an error the reply
-// holds what came.
-func (s *reader) stream(ctx context.Context, events *ssestream.Stream[openai.ChatCompletionChunk]) (resilience.Reply, error) {
-	defer events.Close()
-	for events.Next() {
-		s.take(events.Current())
-	}
-	s.reply.Text = s.text.String()
-	switch err := events.Err(); {
-	case err != nil && s.reply.Finish == "":
-		return s.reply, classify(ctx, err)
-	case s.reply.Finish == "":
-		return s.reply, &resilience.Error{Class: resilience.ClassTruncated,
-			Message: "the SDK's stream ended without a finish_reason"}
-	}
-	if s.refused {
-		s.reply.Finish = dialect.FinishContentFilter
-	}
-	return s.reply, nil
-}
-
-// reader gathers a stream's chunks.
+// reader gathers what a stream brings.
 type reader struct {
 	reply    resilience.Reply
 	text     strings.Builder
 	refused  bool
+	done     bool      // the terminal event came
 	start    time.Time // before the request was sent
 	last     time.Time // when content last came
 	progress *resilience.Progress
 }
 
-func (s *reader) take(chunk openai.ChatCompletionChunk) {
-	if chunk.Usage.TotalTokens > 0 {
-		s.reply.Usage = usageOf(chunk.Usage)
+// end gives the reply; beside an error it holds what came.
+func (s *reader) end(err error) (resilience.Reply, error) {
+	s.reply.Text = s.text.String()
+	switch {
+	case err != nil:
+		return s.reply, err
+	case !s.done:
+		return s.reply, &resilience.Error{Class: resilience.ClassTruncated,
+			Message: "the SDK's stream ended without its terminal event"}
 	}
-	s.reply.ID, s.reply.Model, s.reply.Created = chunk.ID, chunk.Model, time.Unix(chunk.Created, 0)
-	if len(chunk.Choices) == 0 || s.reply.Finish != "" {
-		return
+	if s.refused {
+		s.reply.Finish = dialect.FinishContentFilter
 	}
-	choice := chunk.Choices[0]
-	delta := choice.Delta
-	if delta.Content != "" || delta.Refusal != "" || len(delta.ToolCalls) > 0 {
-		s.content()
-	}
-	s.text.WriteString(delta.Content)
-	s.text.WriteString(delta.Refusal)
-	s.refused = s.refused || delta.Refusal != ""
-	for _, d := range delta.ToolCalls {
-		s.tool(int(d.Index), d)
-	}
-	s.reply.Finish = resilience.Finish(choice.FinishReason)
+	return s.reply, nil
 }
 
 func (s *reader) content() {
@@ -187,38 +124,11 @@ func (s *reader) content() {
 	s.last = now
 }
 
-func (s *reader) tool(i int, d openai.ChatCompletionChunkChoiceDeltaToolCall) {
-	for len(s.reply.ToolCalls) <= i && i < 128 { // OpenAI's limit of tools in a request
-		s.reply.ToolCalls = append(s.reply.ToolCalls, resilience.ToolCall{})
-	}
-	if i < 0 || i >= len(s.reply.ToolCalls) {
-		return
-	}
-	call := &s.reply.ToolCalls[i]
-	call.ID += d.ID
-	call.Name += d.Function.Name
-	call.Arguments += d.Function.Arguments
-}
-
-// classify gives an SDK error its class.
-func classify(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var status *openai.Error
-	if errors.As(err, &status) && status.StatusCode != 0 {
-		h := http.Header{}
-		if status.Response != nil {
-			h = status.Response.Header
-		}
-		return resilience.ClassifyStatus(status.StatusCode, h, status.Type+" "+status.Code, status.Message)
-	}
-	var inBand *ssestream.StreamError
+// transportClass gives an error that no provider reported its class.
+func transportClass(err error) error {
 	var syntax *json.SyntaxError
 	var lost *lostBody
 	switch {
-	case errors.As(err, &inBand):
-		return &resilience.Error{Class: resilience.ClassInBand, Message: inBand.Message}
 	case errors.As(err, &lost) && errors.Is(err, io.ErrUnexpectedEOF):
 		return &resilience.Error{Class: resilience.ClassTruncated, Cause: err}
 	case errors.As(err, &lost):

@@ -1,6 +1,7 @@
 package sdkclient
 
 import (
+	"context"
 	"io"
 	"net/http"
 
@@ -22,10 +23,27 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &failedSend{err}
 	}
+	if s, ok := r.Context().Value(seenKey{}).(*seen); ok {
+		s.status, s.header = resp.StatusCode, resp.Header
+	}
 	p := resilience.ProgressFrom(r.Context())
 	p.Bytes()
 	resp.Body = body{resp.Body, p}
 	return resp, nil
+}
+
+// seen is what the transport saw of a reply, for SDKs that do not tell. It is filled
+// before the SDK returns.
+type seen struct {
+	status int
+	header http.Header
+}
+
+type seenKey struct{}
+
+func withSeen(ctx context.Context) (context.Context, *seen) {
+	s := &seen{}
+	return context.WithValue(ctx, seenKey{}, s), s
 }
 
 type body struct {
