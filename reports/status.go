@@ -87,6 +87,9 @@ func status(in Input, r *Report, views map[string][]*view) (Status, []string) {
 	if in.Err != "" {
 		errored = append(errored, in.Err)
 	}
+	if in.SteadyState != nil && interruptedRun(in.SteadyState.Runs) {
+		interrupted = append(interrupted, "the control run without faults was interrupted")
+	}
 	if s := r.SteadyState; s != nil && s.Verdict == Violated {
 		errored = append(errored, fmt.Sprintf("the steady state was not met: %s", violation(*s)))
 	}
@@ -117,6 +120,10 @@ func status(in Input, r *Report, views map[string][]*view) (Status, []string) {
 		}
 	}
 	return Passed, nil
+}
+
+func interruptedRun(runs []*Run) bool {
+	return slices.ContainsFunc(runs, func(r *Run) bool { return r.Interrupted })
 }
 
 func violation(j Judgement) string {

@@ -81,8 +81,9 @@ func (w Workload) length(arrivals []Arrival) time.Duration {
 	switch {
 	case w.Duration > 0:
 		return w.Warmup + w.Duration
-	case len(arrivals) > 0:
-		return arrivals[len(arrivals)-1].At
+	case len(arrivals) > 0: // to when one more would have come
+		last := arrivals[len(arrivals)-1].At
+		return last + last/time.Duration(len(arrivals))
 	}
 	return 0
 }

@@ -14,15 +14,16 @@ import (
 	"github.com/agentchaos/chaos/resilience"
 )
 
-// report builds the report of all runs; steady is the control run, or nil.
-func (r *runner) report(steady *reports.SteadyState, runs []*reports.Run) (*reports.Report, error) {
+// report builds the report of all runs; steady is the control run and apart the
+// ablation, or nil.
+func (r *runner) report(steady *reports.SteadyState, runs []*reports.Run, apart *reports.AblationInput) (*reports.Report, error) {
 	raw, err := json.Marshal(r.s)
 	if err != nil {
 		return nil, fmt.Errorf("writing the scenario into the report: %w", err)
 	}
 	in := reports.Input{
 		Meta: meta(r.began), Name: r.s.Name, Description: r.s.Description, Scenario: raw,
-		Clock: r.s.Clock, SteadyState: steady, Runs: runs, PerCall: r.s.perCall(),
+		Clock: r.s.Clock, SteadyState: steady, Runs: runs, PerCall: r.s.perCall(), Ablation: apart,
 	}
 	for _, c := range r.s.Configs {
 		in.Configs = append(in.Configs, reports.ConfigInfo{Name: c.Name, MaxAttempts: c.attempts()})

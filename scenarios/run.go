@@ -18,6 +18,7 @@ type Options struct {
 	Seed       *uint64 // instead of the file's
 	Repeat     int     // instead of the file's, if above 0
 	Clock      string  // wall or virtual, instead of the file's
+	Ablate     string  // the config to take apart too, pattern by pattern; "" for none
 	Sequential bool    // configs one after the other instead of side by side; on the wall clock
 	Progress   *Progress
 }
@@ -31,6 +32,10 @@ const drainLimit = 15 * time.Second
 
 // drainResidue keeps the end of the drain from the instants of a request's own bounds.
 const drainResidue = 48
+
+// closedLimit is how long an agent request may take in a closed loop without a
+// duration, which has no last arrival to count from.
+const closedLimit = 2 * time.Minute
 
 // interruptLimit is drainLimit after an interrupt.
 const interruptLimit = 3 * time.Second
@@ -56,18 +61,25 @@ func Run(ctx context.Context, s *Scenario, o Options) (*reports.Report, error) {
 	if o.Seed != nil {
 		first = *o.Seed
 	}
+	if err := s.CheckAblate(o.Ablate); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSetup, err)
+	}
 	steady, met, err := r.control(ctx, first)
 	if err != nil {
 		return nil, err
 	}
 	var runs []*reports.Run
+	var apart *reports.AblationInput
 	if met {
 		if runs, err = r.seeds(ctx, first); err != nil {
 			return nil, err
 		}
+		if apart, err = r.ablation(ctx, first, runs); err != nil {
+			return nil, err
+		}
 	}
 	r.o.Progress.enter("report")
-	return r.report(steady, runs)
+	return r.report(steady, runs, apart)
 }
 
 type runner struct {
@@ -105,7 +117,8 @@ func (r *runner) control(ctx context.Context, number uint64) (*reports.SteadySta
 	if err != nil {
 		return nil, false, err
 	}
-	met := e.Is.Holds(reports.Measure(e.Metric, runs, nil).Value)
+	// A control run that was interrupted decides nothing.
+	met := ctx.Err() == nil && e.Is.Holds(reports.Measure(e.Metric, runs, nil).Value)
 	return &reports.SteadyState{Expectation: e, Runs: runs}, met, nil
 }
 
@@ -218,7 +231,9 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 	}
 	a.hear = r.hear
 	b.arm(t0)
-	end := start.Add(w.length(arrivals))
+	length := w.length(arrivals) // 0: as long as the requests of a closed loop take
+	end := start.Add(length)
+	var stopped time.Time
 	base, giveUp := untilInterrupted(ctx)
 	defer giveUp()
 	var measuring sync.Once
@@ -234,23 +249,32 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 			defer cancel()
 			a.request(inner, i, arr, sched)
 		},
-		sent: func() { r.enter("draining") },
+		sent: func() {
+			stopped = time.Now()
+			r.enter("draining")
+		},
 	}
-	if w.Closed != nil {
-		send.closed(ctx, w.Closed, end)
-	} else {
+	switch {
+	case w.Closed != nil && length == 0:
+		send.closed(ctx, w.Closed, t0, w.Requests, time.Time{})
+	case w.Closed != nil:
+		send.closed(ctx, w.Closed, t0, w.Requests, end)
+	default:
 		send.open(ctx)
 	}
 	a.close()
 	closing := b.close()
+	a.stack.Breakers() // tells of those that have become half-open since their last call
 	run := a.rec.Finish()
 	if err := errors.Join(a.panicked(), closing); err != nil {
 		run.Aborted = err.Error()
 	}
 	run.Config, run.Seed = c.Name, number
-	run.Duration = min(time.Since(t0), end.Sub(t0))
 	run.Closed = w.Closed != nil
 	run.Interrupted = ctx.Err() != nil
+	if run.Duration = length - w.Warmup; run.Interrupted || length == 0 {
+		run.Duration = max(0, stopped.Sub(t0))
+	}
 	run.Fired = b.fired()
 	b.join(run)
 	return run, nil

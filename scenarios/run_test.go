@@ -3,12 +3,16 @@ package scenarios
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/agentchaos/chaos/faults"
+	"github.com/agentchaos/chaos/internal/exchange"
+	"github.com/agentchaos/chaos/internal/seed"
 	"github.com/agentchaos/chaos/reports"
 )
 
@@ -245,5 +249,113 @@ func TestSetupErrorsAreTold(t *testing.T) {
 	broken.Workload.Arrival = &Arrivals{Process: "trace", File: "gone.csv", Speed: 1}
 	if _, err := Run(context.Background(), &broken, Options{}); !errors.Is(err, ErrSetup) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestClosedLoopOfSoManyRequests(t *testing.T) {
+	s := scenario(t, `
+workload: {closed: {users: 3, think: 10ms}, requests: 30, warmup: 1s}
+configs: {none: {}}
+`)
+	r := run(t, s, Options{Clock: "virtual"})
+	if n := r.Config("none").Metric("effective_reliability").N; n != 30 {
+		t.Fatalf("%v requests after the warm-up, want 30; %v", n, r.Reasons)
+	}
+	if d := r.Config("none").Runs[0].Duration; d < 0.3 || d > 10 {
+		t.Errorf("duration %v s", d)
+	}
+}
+
+// TestDurationIsTheWorkloads: what a config makes of its requests must not change
+// over how long they are counted.
+func TestDurationIsTheWorkloads(t *testing.T) {
+	for workload, want := range map[string]float64{
+		"{arrival: {process: constant, rate: 1/s}, duration: 5s, warmup: 2s}": 5,
+		"{arrival: {process: constant, rate: 20/s}, requests: 100}":           5,
+		"{closed: {users: 2, think: 10ms}, duration: 4s, warmup: 1s}":         4,
+	} {
+		s := scenario(t, "\nworkload: "+workload+"\nconfigs: {none: {}, quick: {timeouts: {llmCall: 1ms, firstToken: 1ms}}}\n")
+		r := run(t, s, Options{Clock: "virtual"})
+		for _, c := range r.Configs {
+			if got := c.Runs[0].Duration; math.Abs(got-want) > 0.001 {
+				t.Errorf("%s: config %s measured for %v s, want %v", workload, c.Name, got, want)
+			}
+		}
+	}
+}
+
+func TestInterruptOfTheControlRunIsNoVerdict(t *testing.T) {
+	s := scenario(t, `
+workload: {arrival: {rate: 20/s}, duration: 10s}
+configs: {none: {}}
+steadyState: {config: none, metric: effective_reliability, is: ">= 90%"}
+`)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	r, err := Run(ctx, s, Options{Clock: "virtual"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.ExitCode(false) != reports.ExitInterrupted {
+		t.Fatalf("status %s, %v", r.Status, r.Reasons)
+	}
+}
+
+// TestBreakerThatNobodyCallsAgain is open for its time only, not to the run's end.
+func TestBreakerThatNobodyCallsAgain(t *testing.T) {
+	s := scenario(t, `
+workload: {arrival: {process: constant, rate: 10/s}, duration: 60s}
+faults: [{name: out, on: {provider: openai}, type: outage, at: 2s, for: 2s}]
+configs:
+  full:
+    breaker: {mode: consecutive, failureThreshold: 3, recoveryTimeout: 4s}
+    fallback: [openai/small]
+`)
+	runs, err := (&runner{s: virtualClock(s), o: Options{Progress: new(Progress)}}).all(context.Background(), 3, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]reports.Transition{}
+	for _, tr := range runs[0].Transitions {
+		last[tr.Target] = tr
+	}
+	if got := last["openai/gpt-4o"]; got.To != "closed" {
+		t.Errorf("the primary's breaker ends %+v", got)
+	}
+	if got := last["openai/small"]; got.To != "half-open" || got.At > 20*time.Second {
+		t.Errorf("the breaker of the fallback, which nobody needs after the outage, ends %+v", got)
+	}
+}
+
+// TestFalseSuccessCountsAsFailed gives join attempts that the agent believed in.
+func TestFalseSuccessCountsAsFailed(t *testing.T) {
+	whole := exchange.Delivery{Status: 200, Terminal: true}
+	key := func(request uint64) seed.Key { return seed.Key{Request: request, Call: 1, Attempt: 1} }
+	b := &bench{truths: map[seed.Key]faults.Attempt{
+		key(0): {Delivery: whole},
+		key(1): {Delivery: exchange.Delivery{Status: 200, Content: 4}},
+		key(2): {Delivery: whole, Corrupt: true},
+		key(3): {Delivery: exchange.Delivery{Status: 200, Terminal: true, Failure: true}},
+		key(4): {Delivery: exchange.Delivery{Status: 500}},
+	}}
+	run := &reports.Run{}
+	for i := range uint64(5) {
+		run.Requests = append(run.Requests, reports.Request{Index: i, Level: "full"})
+		run.Attempts = append(run.Attempts, reports.Attempt{Request: i, Step: 1, N: 1})
+	}
+	b.join(run)
+	for i, want := range []string{"", "false_success_truncated", "false_success_malformed", "false_success_error", "false_success_error"} {
+		r := run.Requests[i]
+		failed := r.Outcome == reports.Failed && r.FalseSuccess && r.Level == "offline"
+		if r.Class != want || failed != (want != "") {
+			t.Errorf("request %d: %+v, want class %q", i, r, want)
+		}
+	}
+	if run.Aborted != "" {
+		t.Errorf("aborted: %s", run.Aborted)
+	}
+	delete(b.truths, key(0))
+	if b.join(run); run.Aborted == "" {
+		t.Error("a success that the wire does not know must stop the presses")
 	}
 }

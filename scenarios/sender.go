@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -41,27 +42,32 @@ func (s *sender) open(ctx context.Context) {
 }
 
 // closed lets each of users send its next request think after the answer to the
-// one before, until end or as many as scheduled. A request's scheduled time is then
-// the time it was sent: latency excludes users who wait.
-func (s *sender) closed(ctx context.Context, c *Closed, end time.Time) {
+// one before: until end, unless that is zero, and as many as limit after the end of
+// the warm-up t0, unless that is 0. A request's scheduled time is the time it was
+// sent: latency excludes users who wait.
+func (s *sender) closed(ctx context.Context, c *Closed, t0 time.Time, limit int, end time.Time) {
 	var wg sync.WaitGroup
+	var measured atomic.Int64
 	for user := range c.Users {
 		wg.Go(func() {
-			late := residue(user) // no two users share an instant
-			timer := time.NewTimer(late)
+			residue := time.Duration(user + 1) // no two users share an instant
+			timer := time.NewTimer(residue)
 			defer timer.Stop()
-			for i := user; len(s.arrivals) == 0 || i < len(s.arrivals); i += c.Users {
+			for i := user; ; i += c.Users {
 				select {
 				case <-timer.C:
 				case <-ctx.Done():
 					return
 				}
 				now := time.Now()
-				if ctx.Err() != nil || !now.Before(end) {
+				if ctx.Err() != nil || !end.IsZero() && !now.Before(end) {
+					return
+				}
+				if limit > 0 && !now.Before(t0) && measured.Add(1) > int64(limit) {
 					return
 				}
 				s.do(uint64(i), Arrival{At: now.Sub(s.start)}, now)
-				timer.Reset(c.Think + late)
+				timer.Reset(c.Think + residue)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/agentchaos/chaos/faults"
 	"github.com/agentchaos/chaos/internal/seed"
 	"github.com/agentchaos/chaos/reports"
+	"github.com/agentchaos/chaos/resilience"
 )
 
 // join lays the wire's ground truth beside what the agent believed: it fills the
@@ -46,6 +47,7 @@ func (b *bench) join(run *reports.Run) {
 		r := &run.Requests[i]
 		if class := broken[r.Index]; class != "" && r.Outcome != reports.Failed {
 			r.Outcome, r.FalseSuccess, r.Class = reports.Failed, true, class
+			r.Level = resilience.LevelOffline.String() // whatever it believed
 		}
 	}
 }

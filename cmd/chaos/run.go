@@ -21,6 +21,7 @@ type runFlags struct {
 	seed       uint64
 	repeat     int
 	clock      string
+	ablate     string
 	sequential bool
 	out        string
 	strict     bool
@@ -42,6 +43,7 @@ A first Ctrl-C ends the run early with a partial report; a second one kills.`,
 		Example: `  chaos run provider-outage
   chaos run my-scenario.yaml --repeat 10 --out results
   chaos run provider-outage --clock virtual --repeat 10
+  chaos run provider-outage --clock virtual --repeat 10 --ablate full
   chaos run five-calls --out - | jq .status`,
 		Args:              usage(cobra.MinimumNArgs(1)),
 		ValidArgsFunction: completeScenario,
@@ -53,6 +55,7 @@ A first Ctrl-C ends the run early with a partial report; a second one kills.`,
 	flags.Uint64Var(&f.seed, "seed", 0, "seed of the first repetition, instead of the scenario's")
 	flags.IntVar(&f.repeat, "repeat", 0, "how many seeds to run, instead of the scenario's number")
 	flags.StringVar(&f.clock, "clock", "", "wall (real sockets in real time) or virtual (hours in seconds, the same every time), instead of the scenario's")
+	flags.StringVar(&f.ablate, "ablate", "", "a config to take apart: what each of its patterns buys, alone and in the company of the others")
 	flags.BoolVar(&f.sequential, "sequential", false, "on the wall clock, run the configs one after the other, not side by side")
 	flags.StringVar(&f.out, "out", "", "folder for the report (default chaos-out/SCENARIO-TIME); - prints report.json alone to standard output")
 	flags.BoolVar(&f.strict, "strict", false, "exit 4 also when an interval straddles its bound")
@@ -82,7 +85,7 @@ func (f runFlags) check(c *cobra.Command, scenarios int) error {
 }
 
 func (f runFlags) options(c *cobra.Command, p *scenarios.Progress) scenarios.Options {
-	o := scenarios.Options{Repeat: f.repeat, Clock: f.clock, Sequential: f.sequential, Progress: p}
+	o := scenarios.Options{Repeat: f.repeat, Clock: f.clock, Ablate: f.ablate, Sequential: f.sequential, Progress: p}
 	if c.Flags().Changed("seed") {
 		o.Seed = &f.seed
 	}
@@ -96,6 +99,11 @@ func runScenarios(c *cobra.Command, refs []string, f runFlags) error {
 	opened, err := openAll(c, refs)
 	if err != nil {
 		return err
+	}
+	for _, s := range opened {
+		if err := s.CheckAblate(f.ablate); err != nil {
+			return usageError{fmt.Errorf("--ablate: %w", err)}
+		}
 	}
 	folders, err := f.prepare(opened)
 	if err != nil {
