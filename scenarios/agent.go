@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/agentchaos/chaos/internal/dialect"
 	"github.com/agentchaos/chaos/internal/seed"
 	"github.com/agentchaos/chaos/reports"
 	"github.com/agentchaos/chaos/resilience"
@@ -47,7 +48,7 @@ func newAgent(s *Scenario, c Config, b *bench, number uint64, t0 time.Time, rec 
 	endpoints := map[string]resilience.Endpoint{}
 	for name, p := range s.Providers {
 		endpoints[name] = resilience.Endpoint{
-			BaseURL: b.byTarget[name].URL() + "/v1", APIKey: "chaos", Dialect: p.Dialect,
+			BaseURL: b.byTarget[name].URL() + dialect.Dialects[p.Dialect].Base, APIKey: "chaos", Dialect: p.Dialect,
 		}
 	}
 	var err error
