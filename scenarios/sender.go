@@ -50,8 +50,8 @@ func (s *sender) closed(ctx context.Context, c *Closed, t0 time.Time, limit int,
 	var measured atomic.Int64
 	for user := range c.Users {
 		wg.Go(func() {
-			residue := time.Duration(user + 1) // no two users share an instant
-			timer := time.NewTimer(residue)
+			late := residue(user) // no two users share an instant
+			timer := time.NewTimer(late)
 			defer timer.Stop()
 			for i := user; ; i += c.Users {
 				select {
@@ -67,7 +67,7 @@ func (s *sender) closed(ctx context.Context, c *Closed, t0 time.Time, limit int,
 					return
 				}
 				s.do(uint64(i), Arrival{At: now.Sub(s.start)}, now)
-				timer.Reset(c.Think + residue)
+				timer.Reset(c.Think + late)
 			}
 		})
 	}

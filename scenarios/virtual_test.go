@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/agentchaos/chaos/reports"
@@ -63,5 +64,34 @@ func sameRecords(t *testing.T, name string, a, b *reports.Run) {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("%s: the %s differ", name, what)
 		}
+	}
+}
+
+func TestAblationTakesAConfigApart(t *testing.T) {
+	s := scenario(t, `
+workload: {arrival: {rate: 30/s}, duration: 20s}
+faults: [{name: out, on: {provider: openai, model: gpt-4o}, type: outage, at: 5s, for: 5s}]
+configs: {none: {}, full: {retry: {baseDelay: 20ms}, breaker: {recoveryTimeout: 1s}, fallback: [openai/small]}}
+`)
+	r := run(t, s, Options{Clock: "virtual", Repeat: 2, Ablate: "full"})
+	value := map[string]float64{}
+	for _, step := range r.Ablation.Steps {
+		value[step.Change+" "+step.Pattern] = step.Metrics["effective_reliability"].Value
+	}
+	if len(value) != 1+3+3+1 {
+		t.Fatalf("steps %v", value)
+	}
+	naive, full := value["naive "], value["full "]
+	if !(naive < value["added retry"] && naive < value["added fallback"] && value["removed fallback"] < full-0.1) {
+		t.Errorf("a fallback must be what saves an outage of one model: %v", value)
+	}
+	if naive != r.Config("none").Metrics["effective_reliability"].Value || full != r.Config("full").Metrics["effective_reliability"].Value {
+		t.Errorf("the configs that ran already must count: %v", value)
+	}
+	if err := s.CheckAblate("ful"); err == nil || !strings.Contains(err.Error(), "only none, full") {
+		t.Errorf("got %v", err)
+	}
+	if err := s.CheckAblate("none"); err == nil {
+		t.Error("there is nothing to take from none")
 	}
 }
