@@ -103,13 +103,13 @@ func (s *Stack) Level() Level {
 	for _, l := range s.used() {
 		if l.op == "tool" {
 			tool, _, _ := strings.Cut(l.target, "/")
-			tools[tool] = max(tools[tool], l.condition())
+			tools[tool] = max(tools[tool], s.condition(l.target))
 		} else {
-			h.Models = append(h.Models, l.condition())
+			h.Models = append(h.Models, s.condition(l.target))
 		}
 	}
 	for _, t := range s.fallback {
-		h.Models = append(h.Models, s.modelCondition(t.String()))
+		h.Models = append(h.Models, s.condition(t.String()))
 	}
 	if len(h.Models) == 0 {
 		h.Models = []Condition{Up}
@@ -124,38 +124,28 @@ func (s *Stack) Level() Level {
 // breaker is open. A half-open one is not down, so that probes go on.
 func (s *Stack) modelsDown(steps []Step) bool {
 	for _, t := range s.fallback {
-		if s.modelCondition(t.String()) > Down {
+		if s.condition(t.String()) > Down {
 			return false
 		}
 	}
 	for _, step := range steps {
-		if step.Op != "tool" && s.modelCondition(step.Component) == Down {
+		if step.Op != "tool" && s.condition(step.Component) == Down {
 			return true
 		}
 	}
 	return false
 }
 
-func (s *Stack) modelCondition(target string) Condition { return s.find(target).condition() }
-
 // toolCondition is that of the best implementation used so far.
 func (s *Stack) toolCondition(tool string) Condition {
 	found, c := false, Down
 	for _, l := range s.used() {
 		if l.op == "tool" && strings.HasPrefix(l.target, tool+"/") {
-			found, c = true, max(c, l.condition())
+			found, c = true, max(c, s.condition(l.target))
 		}
 	}
 	if !found {
 		return Up
 	}
 	return c
-}
-
-// condition is what the line's breaker says; Up without one, or if never used.
-func (l *line) condition() Condition {
-	if l == nil || l.circuit == nil {
-		return Up
-	}
-	return conditionOf(l.circuit.State())
 }

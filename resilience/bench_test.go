@@ -19,7 +19,7 @@ func benchmarkLine(b *testing.B, primary error) {
 		return Compose(&Retrier{Config: retry, Target: name}, NewCircuit(name, "llm", breaker, 1, nil), Timeout{Unary: time.Minute})
 	}
 	lines := []Policy{line("a"), line("b")}
-	chain := Chain{Targets: []string{"a", "b"}}
+	chain := &Chain{Targets: []string{"a", "b"}}
 	if ClassOf(primary) == ClassOpen {
 		_ = lines[0].Do(b.Context(), func(context.Context) error { return fail(ClassServer) })
 	}

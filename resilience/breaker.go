@@ -23,6 +23,16 @@ const (
 // String gives closed, open or half-open.
 func (s State) String() string { return [...]string{"closed", "open", "half-open"}[s] }
 
+// Force is who decides about the state of a breaker.
+type Force uint8
+
+// The ways to force a breaker.
+const (
+	Auto        Force = iota // the breaker itself
+	ForceOpen                // an operator: no call goes through
+	ForceClosed              // an operator: every call does, and none is counted
+)
+
 // defaultLease is how long a probe may hold its slot where nothing else is known:
 // the default attempt timeout and five seconds.
 const defaultLease = 50 * time.Second
@@ -84,6 +94,15 @@ func (c *Circuit) State() State {
 	return state
 }
 
+// Force holds the breaker open or closed, whatever comes, until it is set to Auto
+// again: from open by way of half-open.
+func (c *Circuit) Force(f Force) {
+	c.mu.Lock()
+	moved := c.machine.force(time.Since(c.born), f)
+	c.mu.Unlock()
+	c.tell(context.Background(), moved)
+}
+
 func (c *Circuit) admit(ctx context.Context) (ticket, error) {
 	c.mu.Lock()
 	now := time.Since(c.born)
@@ -121,6 +140,7 @@ type machine struct {
 	seed    uint64
 	purpose string
 
+	forced      Force
 	state       State
 	generation  uint64 // of the state; results of an earlier one are stale
 	consecutive int
@@ -161,7 +181,7 @@ func newMachine(target string, cfg Breaker, seed uint64) machine {
 
 // advance makes an open breaker half-open once its time is up.
 func (m *machine) advance(now time.Duration) *move {
-	if m.state == Open && now >= m.until {
+	if m.state == Open && m.forced == Auto && now >= m.until {
 		return m.to(m.until, HalfOpen, "recovery timeout")
 	}
 	return nil
@@ -187,7 +207,7 @@ func (m *machine) admit(now time.Duration) (ticket, bool, *move) {
 // record takes the result of an admission. Results of an earlier generation, and of
 // probes that lost their slot, are stale and ignored.
 func (m *machine) record(now time.Duration, t ticket, o outcome) *move {
-	if moved := m.advance(now); moved != nil || t.generation != m.generation {
+	if moved := m.advance(now); moved != nil || t.generation != m.generation || m.forced != Auto {
 		return moved
 	}
 	if m.state == HalfOpen {
@@ -256,6 +276,24 @@ func (m *machine) open(now time.Duration, reason string) *move {
 	return m.to(now, Open, reason)
 }
 
+// force begins or ends a forced state, which no result can change.
+func (m *machine) force(now time.Duration, f Force) (moved *move) {
+	state, reason := m.state, ""
+	switch {
+	case f == ForceOpen:
+		state, reason = Open, "forced open"
+	case f == ForceClosed:
+		state, reason = Closed, "forced closed"
+	case m.forced == ForceOpen:
+		state, reason = HalfOpen, "no longer forced"
+	}
+	if state != m.state {
+		moved = m.to(now, state, reason)
+	}
+	m.until, m.forced = now, f
+	return moved
+}
+
 func (m *machine) to(at time.Duration, s State, reason string) *move {
 	moved := &move{at, m.state, s, reason}
 	m.state = s
@@ -269,7 +307,7 @@ func (m *machine) to(at time.Duration, s State, reason string) *move {
 func (m *machine) wait(now time.Duration) time.Duration {
 	switch {
 	case m.state == Open:
-		return m.until - now
+		return max(0, m.until-now)
 	case m.state == HalfOpen && len(m.probes) >= m.cfg.HalfOpenMaxCalls:
 		first := m.probes[0].until
 		for _, p := range m.probes {

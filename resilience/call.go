@@ -34,8 +34,9 @@ type Reply struct {
 
 // ModelClient makes one attempt at one model. Implementations do not retry, are
 // safe for concurrent use, and return an *Error that tells what happened. They report
-// to ProgressFrom(ctx) as a stream advances. Beside an error the Reply may hold the
-// times of what was received.
+// to ProgressFrom(ctx) as a stream advances, and rate-limit headers with
+// ReportHeaders. Beside an error the Reply may hold the times of what was received,
+// and of a stream that broke the text so far.
 type ModelClient interface {
 	Complete(ctx context.Context, t Target, q Request) (Reply, error)
 }
@@ -51,6 +52,10 @@ type ToolSpec struct {
 	Name            string
 	Implementations []Implementation // the primary first
 	Idempotent      bool             // may be retried after an unknown outcome
+	ReadOnly        bool             // changes nothing: idempotent, and may be hedged
+	// OnTimeout, if there is one, answers in place of a call whose implementations took
+	// too long; what it returns without an error is the result.
+	OnTimeout func(ctx context.Context, arguments json.RawMessage, err error) (json.RawMessage, error)
 	// Timeout names the class in Timeouts (webSearch, databaseQuery, toolExecution)
 	// or is a duration; "" is toolExecution.
 	Timeout string
@@ -63,6 +68,7 @@ type Result struct {
 	Served   string          // target that answered: openai/gpt-4o, web_search/brave; "" if none
 	Fallback bool            // served by another than the first target
 	Attempts int             // started, over all targets
+	Broken   int             // streams that broke after content and were restarted or continued
 }
 
 // Event is something the stack did; see Observer.
@@ -87,10 +93,16 @@ type EventKind uint8
 
 // The kinds of event.
 const (
-	AttemptDone EventKind = iota // one attempt ended
-	RetryWait                    // the stack waits before the next attempt
-	TargetSkip                   // a target was passed over without an attempt
-	Transition                   // a breaker changed its state
+	AttemptDone  EventKind = iota // one attempt ended
+	RetryWait                     // the stack waits before the next attempt
+	TargetSkip                    // a target was passed over without an attempt
+	Transition                    // a breaker changed its state
+	BudgetSpent                   // a retry was refused by the budget
+	QueueWait                     // a call waited for its turn in the queue, for Delay
+	LimitWait                     // an attempt waits for the rate limit of a key, for Delay
+	HedgeStart                    // an attempt is late and another one starts
+	KeyRest                       // a key rests for Delay: it met its rate limit, or is dead
+	StreamBroken                  // a stream broke after content; Reason is restart or continue
 )
 
 // Observer hears the stack's events. It is called synchronously, with no lock

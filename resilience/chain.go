@@ -6,29 +6,34 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
 // Chain runs one operation over targets in order until one succeeds: models, or
 // implementations of a tool. An answer is decided by the error alone; an empty one
-// is an answer.
+// is an answer. A Chain is safe for concurrent use and is not copied once used.
 type Chain struct {
 	Targets []string // names, for errors and events
 	Op      string   // llm or tool, for events
 	// Bound is how long one attempt may take. Under a deadline, every target leaves
 	// that much, or an equal share if less remains, for each of those after it.
-	// 0 keeps equal shares.
+	// 0 keeps equal shares, and less than 0 nothing for later targets.
 	Bound time.Duration
-	// Falls decides after which failures the next target is tried; nil means
-	// Error.Falls.
+	// Lines are the policies in front of each target; nil for none.
+	Lines []Policy
+	// Falls decides after which failures the next target, if there is one, is tried;
+	// nil means Error.Falls.
 	Falls   func(*Error) bool
 	Observe Observer
+
+	links sync.Pool // of *link
 }
 
 // Do runs op, which is told the index of the target, and returns the index that
 // succeeded, or −1 and what failed: an *Error, or a *ChainError after several
-// attempts. Targets whose breaker is open are skipped.
-func (c Chain) Do(ctx context.Context, op func(ctx context.Context, i int) error) (int, error) {
+// attempts. Targets whose breaker is open, or whose limits leave no room, are skipped.
+func (c *Chain) Do(ctx context.Context, op func(ctx context.Context, i int) error) (int, error) {
 	var attempts []*Error
 	var reason error
 	for i := range c.Targets {
@@ -43,18 +48,23 @@ func (c Chain) Do(ctx context.Context, op func(ctx context.Context, i int) error
 		all, why := attemptsOf(ctx, err)
 		last := all[len(all)-1]
 		attempts, reason = append(attempts, all...), why
-		if len(all) == 1 && last.Class == ClassOpen {
+		if reason := skips[last.Class]; len(all) == 1 && reason != "" {
 			c.Observe.emit(Event{Kind: TargetSkip, Key: keyOf(ctx), Op: c.Op,
-				Target: c.Targets[i], Start: time.Now(), Class: ClassOpen, Reason: "breaker open"})
+				Target: c.Targets[i], Start: time.Now(), Class: last.Class, Reason: reason})
 		}
-		if !c.falls(last) {
+		if i+1 < len(c.Targets) && !c.falls(last) {
 			break
 		}
 	}
 	return -1, joined(attempts, reason)
 }
 
-func (c Chain) falls(e *Error) bool {
+// skips are the refusals of our own, in which a target was not asked at all.
+var skips = map[Class]string{
+	ClassOpen: "breaker open", ClassLimited: "rate limit", ClassQueueFull: "queue full",
+}
+
+func (c *Chain) falls(e *Error) bool {
 	if c.Falls != nil {
 		return c.Falls(e)
 	}
@@ -63,11 +73,11 @@ func (c Chain) falls(e *Error) bool {
 
 // share runs op for target i in its part of the time that remains. A stream is held
 // to it only up to its first content.
-func (c Chain) share(ctx context.Context, i int, op func(context.Context, int) error) error {
+func (c *Chain) share(ctx context.Context, i int, op func(context.Context, int) error) error {
 	deadline, ok := ctx.Deadline()
 	later := time.Duration(len(c.Targets) - 1 - i)
-	if !ok || later == 0 {
-		return op(ctx, i)
+	if !ok || later == 0 || c.Bound < 0 {
+		return c.attempt(ctx, i, op)
 	}
 	remaining := time.Until(deadline)
 	reserve := remaining / (later + 1)
@@ -75,20 +85,46 @@ func (c Chain) share(ctx context.Context, i int, op func(context.Context, int) e
 		reserve = min(reserve, c.Bound)
 	}
 	share := remaining - later*reserve
-	run := func(ctx context.Context) error { return op(ctx, i) }
+	run := func(ctx context.Context) error { return c.attempt(ctx, i, op) }
 	if p := ProgressFrom(ctx); p != nil {
 		return watched(ctx, p, Timeout{FirstToken: share}, shareResidue, expiredShare, run)
 	}
 	return within(ctx, time.Now().Add(share+shareResidue), expiredShare, run)
 }
 
+// attempt runs op through the line of target i.
+func (c *Chain) attempt(ctx context.Context, i int, op func(context.Context, int) error) error {
+	if c.Lines == nil {
+		return op(ctx, i)
+	}
+	l, _ := c.links.Get().(*link)
+	if l == nil {
+		l = new(link)
+		l.next = l.run
+	}
+	l.op, l.i = op, i
+	err := c.Lines[i].Do(ctx, l.next)
+	l.op = nil
+	c.links.Put(l) // not after a panic
+	return err
+}
+
+// link is what a closure over op and i would be, but used again.
+type link struct {
+	op   func(context.Context, int) error
+	i    int
+	next Op // run, bound once
+}
+
+func (l *link) run(ctx context.Context) error { return l.op(ctx, l.i) }
+
 // ChainError is the failure of a call that took more than one attempt: all of them,
 // the first real cause first, then why it ended (deadline, cancelled), then the
-// targets that were skipped because their breaker was open.
+// targets that were skipped because of limits or because their breaker was open.
 type ChainError struct {
 	Attempts []*Error
 	// Reason is ErrDeadline if the call was given up because no time was left for
-	// another attempt; else nil.
+	// another attempt, ErrBudget if the last target may not have one more, else nil.
 	Reason error
 	// RetryAfter is when the first of the targets may be ready again; 0 if unknown.
 	RetryAfter time.Duration
@@ -142,6 +178,8 @@ func joined(attempts []*Error, reason error) error {
 func rank(e *Error) int {
 	switch e.Class {
 	case ClassOpen:
+		return 3
+	case ClassLimited, ClassQueueFull:
 		return 2
 	case ClassDeadline, ClassCancelled:
 		return 1

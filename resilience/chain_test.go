@@ -29,7 +29,7 @@ func TestChainFalls(t *testing.T) {
 		{"the first real cause counts", [3]error{fail(ClassOpen), fail(ClassTimeout), fail(ClassServer)}, 3, ClassTimeout},
 	} {
 		tried := 0
-		served, err := Chain{Targets: []string{"a", "b", "c"}}.Do(t.Context(), func(_ context.Context, i int) error {
+		served, err := (&Chain{Targets: []string{"a", "b", "c"}}).Do(t.Context(), func(_ context.Context, i int) error {
 			tried++
 			return c.errs[i]
 		})
@@ -42,7 +42,7 @@ func TestChainFalls(t *testing.T) {
 func TestErrOpenOnlyIfEveryTargetWasOpen(t *testing.T) {
 	open := func(after time.Duration) error { return &Error{Class: ClassOpen, RetryAfter: after, Cause: ErrOpen} }
 	do := func(errs ...error) error {
-		_, err := Chain{Targets: make([]string, len(errs))}.Do(t.Context(), func(_ context.Context, i int) error { return errs[i] })
+		_, err := (&Chain{Targets: make([]string, len(errs))}).Do(t.Context(), func(_ context.Context, i int) error { return errs[i] })
 		return err
 	}
 	all := do(open(30*time.Second), open(10*time.Second))
@@ -76,7 +76,7 @@ func TestTimeIsKeptForLaterTargets(t *testing.T) {
 			ctx, cancel := context.WithTimeoutCause(t.Context(), c.total, ErrDeadline)
 			defer cancel()
 			var got []time.Duration
-			_, err := Chain{Targets: make([]string, c.targets), Bound: c.bound}.Do(ctx, func(ctx context.Context, i int) error {
+			_, err := (&Chain{Targets: make([]string, c.targets), Bound: c.bound}).Do(ctx, func(ctx context.Context, i int) error {
 				start := time.Now()
 				<-ctx.Done()
 				got = append(got, since(start))
@@ -94,7 +94,7 @@ func TestStartedStreamKeepsItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 60*time.Second, ErrDeadline)
 		defer cancel()
-		chain := Chain{Targets: []string{"a", "b"}, Bound: 10 * time.Second}
+		chain := &Chain{Targets: []string{"a", "b"}, Bound: 10 * time.Second}
 		served, err := chain.Do(WithProgress(ctx), func(ctx context.Context, i int) error {
 			if d, _ := ctx.Deadline(); i == 0 && -since(d) != 50*time.Second {
 				t.Errorf("share %v", time.Until(d))

@@ -24,6 +24,17 @@ type Endpoint struct {
 	BaseURL string
 	APIKey  string
 	Dialect string // openai, anthropic or gemini
+	// Keys are further API keys, which a KeyRing uses in turn with the first.
+	Keys []string
+}
+
+// Key is the API key for an attempt under ctx: the one that the KeyRing around it
+// picked, or the first.
+func (e Endpoint) Key(ctx context.Context) string {
+	if n := KeyIndex(ctx) % (1 + len(e.Keys)); n > 0 {
+		return e.Keys[n-1]
+	}
+	return e.APIKey
 }
 
 // Client is the strict model client: it makes one attempt, believes no reply that
@@ -63,7 +74,9 @@ func (c *Client) Complete(ctx context.Context, t Target, q Request) (Reply, erro
 	}
 	e := *AsError(ctx, err)
 	e.Target, e.Committed = t.String(), a.text.Len() > 0
-	return Reply{TTFT: a.reply.TTFT, MaxGap: a.reply.MaxGap}, &e
+	partial := Reply{TTFT: a.reply.TTFT, MaxGap: a.reply.MaxGap}
+	partial.Text = a.text.String()
+	return partial, &e
 }
 
 // CheckReply tells whether a complete reply can be used: it must not have been
@@ -117,7 +130,7 @@ func (a *attempt) run(c *Client) error {
 			Message: fmt.Sprintf("no endpoint with a known dialect for provider %q", a.target.Provider)}
 	}
 	h := make(http.Header)
-	path, body := a.dialect.Encode(h, ep.APIKey, a.request)
+	path, body := a.dialect.Encode(h, ep.Key(a.ctx), a.request)
 	r, err := http.NewRequestWithContext(a.ctx, http.MethodPost, ep.BaseURL+path, bytes.NewReader(body))
 	if err != nil {
 		return &Error{Class: ClassRequest, Unsent: true, Cause: err}
@@ -134,6 +147,7 @@ func (a *attempt) run(c *Client) error {
 	defer resp.Body.Close()
 	progress := ProgressFrom(a.ctx)
 	progress.Bytes()
+	ReportHeaders(a.ctx, resp.Header)
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return a.refusedBy(resp)

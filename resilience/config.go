@@ -1,6 +1,9 @@
 package resilience
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Config is one resilience configuration. A pattern whose key is left out is
 // switched off; an empty one takes the defaults.
@@ -11,6 +14,23 @@ type Config struct {
 	// Given, even empty, it also lets tools fall back to their next implementation.
 	Fallback []string  `yaml:"fallback,omitempty" json:"fallback,omitempty"`
 	Timeouts *Timeouts `yaml:"timeouts,omitempty" json:"timeouts,omitempty"`
+	// Stream says what becomes of streams that break.
+	Stream *Stream `yaml:"stream,omitempty" json:"stream,omitempty"`
+	// Keys is how many API keys each provider has, used in turn; left out, there is
+	// one, and nothing is done about a key that fails.
+	Keys int `yaml:"keys,omitempty" json:"keys,omitempty" jsonschema:"minimum=1"`
+	// Limits holds the calls of models to the provider's rate limits, per key.
+	Limits *Limits `yaml:"limits,omitempty" json:"limits,omitempty"`
+	// Queue lets calls of models wait for their turn.
+	Queue *Queue `yaml:"queue,omitempty" json:"queue,omitempty"`
+	// Hedge asks again, without waiting for a failure, when an answer is late: for the
+	// first token of streams, and of tools that only read.
+	Hedge *Hedge `yaml:"hedge,omitempty" json:"hedge,omitempty"`
+	// Order is the composition, outermost first; what it does not name is off. By
+	// default degrade, deadline, queue, chain, retry, hedge, keys, limits, breaker,
+	// timeout. What stands before chain is one for the whole call, what stands after
+	// it is one for each target.
+	Order []string `yaml:"order,omitempty" json:"order,omitempty"`
 	// Degrade answers below FULL service level instead of failing.
 	Degrade bool `yaml:"degrade,omitempty" json:"degrade,omitempty"`
 	// Client is what calls the models: strict (ours, the default) or sdk, the
@@ -26,6 +46,48 @@ type Retry struct {
 	ExponentialBase float64       `yaml:"exponentialBase,omitempty" json:"exponentialBase"` // 2
 	Jitter          string        `yaml:"jitter,omitempty" json:"jitter" jsonschema:"enum=none,enum=full,enum=equal,enum=decorrelated"`
 	RetryAfterCap   time.Duration `yaml:"retryAfterCap,omitempty" json:"retryAfterCap"` // 120s
+	// Budget is how many retries a target gets, as a share of its fresh calls. A share
+	// of maxAttempts − 1 or more refuses nothing.
+	Budget float64 `yaml:"budget,omitempty" json:"budget"` // 20 %
+	// BudgetReserve is how many retries may be saved up; the budget begins with them.
+	BudgetReserve float64 `yaml:"budgetReserve,omitempty" json:"budgetReserve"` // 10
+}
+
+// Stream says what becomes of streams that break.
+type Stream struct {
+	// OnBreak is what to do about a stream that breaks after its first content: fail
+	// the call, restart it on the next target and discard what came, or have the next
+	// target continue from it.
+	OnBreak string `yaml:"onBreak,omitempty" json:"onBreak" jsonschema:"enum=fail,enum=restart,enum=continue"`
+}
+
+// Limits are the rate limits of one key, which calls wait for; 0 is no limit.
+type Limits struct {
+	// RPM is how many requests a minute the key may make.
+	RPM int `yaml:"rpm,omitempty" json:"rpm,omitempty" jsonschema:"minimum=0"`
+	// TPM is how many tokens a minute the key may use, input and output together.
+	TPM int `yaml:"tpm,omitempty" json:"tpm,omitempty" jsonschema:"minimum=0"`
+	// Concurrency is how many attempts may be under way with the key at a time.
+	Concurrency int `yaml:"concurrency,omitempty" json:"concurrency,omitempty" jsonschema:"minimum=0"`
+}
+
+// Queue lets calls wait while too many are under way.
+type Queue struct {
+	// Size is how many calls may wait; one more is refused. 100 by default.
+	Size int `yaml:"size,omitempty" json:"size" jsonschema:"minimum=1"`
+	// Concurrency is how many calls may be under way; 10 by default.
+	Concurrency int `yaml:"concurrency,omitempty" json:"concurrency" jsonschema:"minimum=1"`
+	// Order is whose turn it is: fifo, or priority, which grows with the wait.
+	Order string `yaml:"order,omitempty" json:"order" jsonschema:"enum=fifo,enum=priority"`
+}
+
+// Hedge asks again when an answer is late; the first answer wins.
+type Hedge struct {
+	// After is how long to wait for the first answer: a duration such as 800ms, or a
+	// quantile of the last answers such as p95, the default.
+	After string `yaml:"after,omitempty" json:"after"`
+	// Max is how many more attempts may be under way at once; 1 by default.
+	Max int `yaml:"max,omitempty" json:"max" jsonschema:"minimum=1"`
 }
 
 // Breaker stops calls to a target that keeps failing.
@@ -60,6 +122,9 @@ type Timeouts struct {
 // SetDefaults fills the fields left out of the patterns that are present.
 func (c *Config) SetDefaults() {
 	orElse(&c.Client, "strict")
+	if c.Order == nil {
+		c.Order = slices.Clone(defaultOrder)
+	}
 	if c.Retry != nil {
 		c.Retry.SetDefaults()
 	}
@@ -69,7 +134,32 @@ func (c *Config) SetDefaults() {
 	if c.Timeouts != nil {
 		c.Timeouts.SetDefaults()
 	}
+	if c.Stream != nil {
+		c.Stream.SetDefaults()
+	}
+	if c.Queue != nil {
+		c.Queue.SetDefaults()
+	}
+	if c.Hedge != nil {
+		c.Hedge.SetDefaults()
+	}
 }
+
+// SetDefaults fills the fields left out.
+func (q *Queue) SetDefaults() {
+	orElse(&q.Size, 100)
+	orElse(&q.Concurrency, 10)
+	orElse(&q.Order, "fifo")
+}
+
+// SetDefaults fills the fields left out.
+func (h *Hedge) SetDefaults() {
+	orElse(&h.After, "p95")
+	orElse(&h.Max, 1)
+}
+
+// SetDefaults fills the fields left out.
+func (s *Stream) SetDefaults() { orElse(&s.OnBreak, "fail") }
 
 // SetDefaults fills the fields left out.
 func (r *Retry) SetDefaults() {
@@ -79,6 +169,8 @@ func (r *Retry) SetDefaults() {
 	orElse(&r.ExponentialBase, 2)
 	orElse(&r.Jitter, "full")
 	orElse(&r.RetryAfterCap, 2*time.Minute)
+	orElse(&r.Budget, 0.2)
+	orElse(&r.BudgetReserve, 10)
 }
 
 // SetDefaults fills the fields left out, but for Lease: it depends on the target's

@@ -9,7 +9,7 @@ import (
 func TestDefaultsOfPatternsThatArePresent(t *testing.T) {
 	c := Config{Retry: &Retry{MaxAttempts: 7}, Breaker: &Breaker{}, Timeouts: &Timeouts{WebSearch: time.Minute}}
 	c.SetDefaults()
-	if *c.Retry != (Retry{7, time.Second, time.Minute, 2, "full", 2 * time.Minute}) {
+	if *c.Retry != (Retry{7, time.Second, time.Minute, 2, "full", 2 * time.Minute, 0.2, 10}) {
 		t.Errorf("%+v", *c.Retry)
 	}
 	if *c.Breaker != (Breaker{"adaptive", 5, 0.5, 20, time.Minute, 30 * time.Second, 2, 5 * time.Minute, 3, 2, 0}) {

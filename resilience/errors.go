@@ -31,6 +31,8 @@ import (
 //	content_filter    no                     no            neutral
 //	unknown_outcome   no                     no            as what caused it
 //	breaker_open      no                     yes           not recorded
+//	limited           no                     yes           not recorded
+//	queue_full        no                     yes           not recorded
 //	deadline          no                     no            neutral
 //	cancelled         no                     no            neutral
 //
@@ -60,6 +62,8 @@ const (
 	ClassToolArguments Class = "tool_arguments"  // a tool call that cannot be executed
 	ClassToolUnknown   Class = "unknown_outcome" // a tool that is not idempotent may have run
 	ClassOpen          Class = "breaker_open"    // every target's breaker was open
+	ClassLimited       Class = "limited"         // the key's rate limit left no room in time; not sent
+	ClassQueueFull     Class = "queue_full"      // too many calls were waiting; not sent
 	ClassDeadline      Class = "deadline"        // the total time of the request was up
 	ClassCancelled     Class = "cancelled"       // the caller gave up
 	ClassOther         Class = "other"           // an error of no known kind
@@ -94,6 +98,7 @@ var rules = map[Class]rule{
 	ClassToolArguments: {retry: true, fall: true},
 	ClassConflict:      {retry: true},
 	ClassQuota:         spent, ClassAuth: spent, ClassOpen: spent,
+	ClassLimited: spent, ClassQueueFull: spent,
 	ClassRequest: hopeless, ClassContextLength: hopeless, ClassFilter: hopeless,
 	ClassToolUnknown: hopeless, ClassDeadline: hopeless, ClassCancelled: hopeless,
 }
@@ -225,5 +230,9 @@ func outcomeOf(ctx context.Context, err error) outcome {
 	if err == nil {
 		return success
 	}
-	return rules[AsError(ctx, err).Class].breaker
+	e := AsError(ctx, err)
+	if e.Class == ClassToolUnknown && e.Cause != nil {
+		e = AsError(ctx, e.Cause)
+	}
+	return rules[e.Class].breaker
 }

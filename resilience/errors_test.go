@@ -38,6 +38,8 @@ func TestClassesDecide(t *testing.T) {
 		{ClassToolArguments, true, true, neutral},
 		{ClassToolUnknown, false, false, neutral},
 		{ClassOpen, false, true, neutral},
+		{ClassLimited, false, true, neutral},
+		{ClassQueueFull, false, true, neutral},
 		{ClassDeadline, false, false, neutral},
 		{ClassCancelled, false, false, neutral},
 	} {
@@ -50,8 +52,8 @@ func TestClassesDecide(t *testing.T) {
 			t.Errorf("%s: repeated after content was committed", c.class)
 		}
 	}
-	if len(rules) != 23 {
-		t.Errorf("%d classes have a rule, the test knows 23", len(rules))
+	if len(rules) != 25 {
+		t.Errorf("%d classes have a rule, the test knows 25", len(rules))
 	}
 }
 

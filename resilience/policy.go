@@ -2,6 +2,7 @@ package resilience
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -17,26 +18,70 @@ type Policy interface {
 
 // Compose nests policies, the outermost first; a nil one is left out.
 func Compose(policies ...Policy) Policy {
-	var all composed
-	for _, p := range policies {
-		if p != nil {
-			all = append(all, p)
+	var all Policy = bare{}
+	for i := len(policies) - 1; i >= 0; i-- {
+		switch p := policies[i]; {
+		case p == nil:
+		case all == Policy(bare{}):
+			all = p
+		default:
+			all = &nest{outer: p, inner: all}
 		}
 	}
 	return all
 }
 
-type composed []Policy
+// bare is no policy.
+type bare struct{}
 
 // Do implements Policy.
-func (c composed) Do(ctx context.Context, op Op) error {
-	switch len(c) {
-	case 0:
-		return op(ctx)
-	case 1:
-		return c[0].Do(ctx, op)
+func (bare) Do(ctx context.Context, op Op) error { return op(ctx) }
+
+// nest is one policy around another.
+type nest struct {
+	outer, inner Policy
+	frames       sync.Pool // of *frame
+}
+
+// Do implements Policy.
+func (n *nest) Do(ctx context.Context, op Op) error {
+	f, _ := n.frames.Get().(*frame)
+	if f == nil {
+		f = &frame{inner: n.inner}
+		f.next = f.run
 	}
-	return c[0].Do(ctx, func(ctx context.Context) error { return c[1:].Do(ctx, op) })
+	f.op = op
+	err := n.outer.Do(ctx, f.next)
+	f.op = nil
+	n.frames.Put(f) // not after a panic: the frame may be in use still
+	return err
+}
+
+// frame is what a closure over inner and op would be, but used again.
+type frame struct {
+	inner Policy
+	op    Op
+	next  Op // run, bound once
+}
+
+func (f *frame) run(ctx context.Context) error { return f.inner.Do(ctx, f.op) }
+
+// Run runs an operation that brings a value under a policy. The value is that of the
+// attempt that decided; beside an error it is the zero value. What a [Hedger] runs
+// twice keeps its values apart.
+func Run[T any](ctx context.Context, p Policy, op func(context.Context) (T, error)) (T, error) {
+	var value T
+	err := p.Do(ctx, func(ctx context.Context) error {
+		v, err := op(ctx)
+		if err == nil {
+			Deliver(ctx, func() { value = v })
+		}
+		return err
+	})
+	if err != nil {
+		return *new(T), err
+	}
+	return value, nil
 }
 
 // Progress tells the policies around a streaming operation how it advances: a
@@ -51,6 +96,7 @@ type Progress struct {
 	clocks  *watch   // told of every byte and content; nil for none
 	circuit *Circuit // the breaker to tell of the first content
 	ticket  ticket   // of circuit
+	racer   *racer   // the hedged attempt that this is, which the first content decides
 }
 
 type progressKey struct{}
@@ -89,6 +135,9 @@ func (p *Progress) Deadline() (time.Time, bool) {
 // Bytes reports that something arrived, of whatever kind.
 func (p *Progress) Bytes() {
 	for ; p != nil; p = p.outer {
+		if p.racer != nil && p.racer.lost() {
+			return
+		}
 		if p.clocks != nil {
 			p.clocks.bytes()
 		}
@@ -98,6 +147,9 @@ func (p *Progress) Bytes() {
 // Content reports that content arrived.
 func (p *Progress) Content() {
 	for ; p != nil; p = p.outer {
+		if p.racer != nil && !p.racer.wins() {
+			return // another attempt was faster; this one is being cancelled
+		}
 		if p.clocks != nil {
 			p.clocks.content()
 		}

@@ -18,17 +18,21 @@ type Retrier struct {
 	Seed   uint64
 	// Retryable decides what is worth another attempt; nil means Error.Retryable.
 	Retryable func(*Error) bool
-	Observe   Observer
+	// Budget bounds the retries over all calls; nil does not. Share it between what
+	// attempts the same target.
+	Budget  *Budget
+	Observe Observer
 
 	unkeyed atomic.Uint64 // numbers the calls whose context has no key
 }
 
 // Do implements Policy. It never sleeps past the deadline of ctx: if the next wait
 // would end later it stops at once, and the error contains ErrDeadline besides the
-// failures. After more than one attempt the error is a *ChainError.
+// failures. A budget that is spent refuses before the wait, too, with ErrBudget. After more than one attempt the error is a *ChainError.
 func (r *Retrier) Do(ctx context.Context, op Op) error {
 	var attempts []*Error
 	key, prev := seed.Key{}, r.Config.BaseDelay
+	r.Budget.Fresh()
 	for n := 1; ; n++ {
 		err := op(ctx)
 		if err == nil {
@@ -55,9 +59,15 @@ func (r *Retrier) Do(ctx context.Context, op Op) error {
 		if deadline, ok := ctx.Deadline(); ok && wait >= time.Until(deadline) {
 			return joined(attempts, ErrDeadline)
 		}
+		if !r.Budget.Take() {
+			r.Observe.emit(Event{Kind: BudgetSpent, Key: keyOf(ctx), Op: r.Op, Target: r.Target,
+				Start: time.Now(), Class: e.Class})
+			return joined(attempts, ErrBudget)
+		}
 		r.Observe.emit(Event{Kind: RetryWait, Key: keyOf(ctx), Op: r.Op, Target: r.Target,
 			Start: time.Now(), Class: e.Class, Delay: wait})
 		if err := sleep(ctx, wait); err != nil {
+			r.Budget.Return()
 			return joined(append(attempts, AsError(ctx, err)), nil)
 		}
 	}

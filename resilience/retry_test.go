@@ -33,7 +33,7 @@ func (s *script) op(context.Context) error {
 func fail(c Class) error                { return &Error{Class: c} }
 func limited(after time.Duration) error { return &Error{Class: ClassRateLimit, RetryAfter: after} }
 func steady(max int) Retry {
-	return Retry{max, time.Second, 5 * time.Second, 2, "none", 2 * time.Minute}
+	return Retry{max, time.Second, 5 * time.Second, 2, "none", 2 * time.Minute, 0, 0}
 }
 func times(s ...float64) (d []time.Duration) {
 	for _, v := range s {

@@ -3,13 +3,10 @@ package resilience
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/agentchaos/chaos/internal/seed"
 )
 
 // Options are what a stack needs besides its configuration.
@@ -33,16 +30,15 @@ type Stack struct {
 	unkeyed  atomic.Uint64
 	dwell    dwell
 
-	mu    sync.Mutex
-	lines map[string]*line
-}
+	whole, each []string // what is around the chain, and in front of each target
+	gate        *Gate    // the queue of all model calls; nil if it is off or each target has one
 
-// line is the part of the stack in front of one target.
-type line struct {
-	target  string
-	op      string // llm or tool
-	policy  Policy
-	circuit *Circuit // nil if there is no breaker
+	mu       sync.Mutex
+	lines    map[string]*line    // by target
+	calls    map[string]*line    // around the chain, by first target
+	rings    map[string]*KeyRing // by provider
+	limiters map[string]limiters // by provider
+	forced   map[string]Force    // by target
 }
 
 // New returns a stack for cfg, whose defaults it fills in. The error joins all of
@@ -54,7 +50,12 @@ func New(cfg Config, o Options) (*Stack, error) {
 		return nil, err
 	}
 	o.Canned.SetDefaults()
-	s := &Stack{cfg: cfg, options: o, lines: make(map[string]*line)}
+	s := &Stack{cfg: cfg, options: o, lines: make(map[string]*line), calls: make(map[string]*line),
+		rings: make(map[string]*KeyRing), limiters: make(map[string]limiters), forced: make(map[string]Force)}
+	s.whole, s.each = cfg.split()
+	if cfg.Queue != nil && slices.Contains(s.whole, "queue") {
+		s.gate = NewGate("models", "llm", *cfg.Queue, o.Observe)
+	}
 	for _, name := range cfg.Fallback {
 		t, _ := ParseTarget(name) // validated
 		s.fallback = append(s.fallback, t)
@@ -65,7 +66,7 @@ func New(cfg Config, o Options) (*Stack, error) {
 // Begin starts an agent request: the context it returns ends with the total time of
 // the request, by the cause ErrDeadline. Answer does it too.
 func (s *Stack) Begin(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.cfg.Timeouts == nil {
+	if s.cfg.Timeouts == nil || !slices.Contains(s.cfg.Order, "deadline") {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, s.cfg.Timeouts.TotalRequest+totalResidue, ErrDeadline)
@@ -81,26 +82,24 @@ func (s *Stack) Complete(ctx context.Context, primary Target, q Request) (Result
 			targets = append(targets, t)
 		}
 	}
-	if q.Stream {
-		ctx = WithProgress(ctx)
+	if s.cfg.Limits != nil {
+		ctx = WithEstimate(ctx, estimate(q))
 	}
 	timeout := s.cfg.modelTimeout()
 	bound := timeout.Unary
 	if q.Stream {
-		bound = timeout.FirstToken
+		ctx, bound = WithProgress(ctx), timeout.FirstToken
 	}
-	lines := make([]*line, len(targets))
+	parts := make([]part, len(targets))
 	for i, t := range targets {
-		lines[i] = s.line(t.String(), func() *line { return s.newLine("llm", t.String(), timeout, bound, nil) })
+		parts[i] = part{op: "llm", target: t.String(), provider: t.Provider, timeout: timeout, bound: bound}
 	}
-	var reply Reply
-	result, err := s.call(ctx, "llm", lines, bound, func(ctx context.Context, i int) (err error) {
-		reply, err = s.options.Client.Complete(ctx, targets[i], q)
-		timed(ctx, reply)
-		return err
-	})
+	turn := turn{stack: s, request: q, targets: targets}
+	result, err := s.call(ctx, parts, turn.falls, turn.attempt)
+	result.Broken = turn.broken
 	if err == nil {
-		result.Reply = reply
+		result.Reply = turn.reply
+		result.Reply.Text = turn.partial + turn.reply.Text
 	}
 	return result, err
 }
@@ -120,185 +119,54 @@ func (s *Stack) Tool(ctx context.Context, spec ToolSpec, arguments json.RawMessa
 	if s.cfg.Fallback == nil {
 		all = all[:1]
 	}
-	lines := make([]*line, len(all))
+	parts := make([]part, len(all))
 	for i, im := range all {
-		name := spec.Name + "/" + im.Name
-		lines[i] = s.line(name, func() *line { return s.newLine("tool", name, Timeout{Unary: bound}, bound, &spec) })
+		parts[i] = part{op: "tool", target: spec.Name + "/" + im.Name, timeout: Timeout{Unary: bound}, bound: bound, spec: &spec}
 	}
 	var output json.RawMessage
-	result, err := s.call(ctx, "tool", lines, bound, func(ctx context.Context, i int) (err error) {
-		output, err = all[i].Call(ctx, arguments)
+	result, err := s.call(ctx, parts, (*Error).Falls, func(ctx context.Context, i int) error {
+		out, err := all[i].Call(ctx, arguments)
+		if err == nil {
+			Deliver(ctx, func() { output = out })
+		}
 		return err
 	})
+	if e := (*Error)(nil); spec.OnTimeout != nil && errors.As(err, &e) && e.Class == ClassTimeout && ctx.Err() == nil {
+		output, err = spec.OnTimeout(ctx, arguments, err)
+		result.Fallback = err == nil
+	}
 	if err == nil {
 		result.Output = output
 	}
 	return result, err
 }
 
-// newLine composes what is in front of one target, outermost first. spec is nil for
-// a model; bound is the time of one attempt.
-func (s *Stack) newLine(op, target string, timeout Timeout, bound time.Duration, spec *ToolSpec) *line {
-	l := &line{target: target, op: op}
-	var retry, once, breaker Policy
-	if s.cfg.Retry != nil {
-		r := &Retrier{Config: *s.cfg.Retry, Target: target, Op: op, Seed: s.options.Seed, Observe: s.options.Observe}
-		if spec != nil {
-			r.Retryable = spec.safe
-		}
-		retry = r
-	}
-	if spec != nil && !spec.Idempotent {
-		once = unknowns{}
-	}
-	if s.cfg.Breaker != nil {
-		cfg := *s.cfg.Breaker
-		if cfg.Lease == 0 && bound > 0 {
-			cfg.Lease = bound + 5*time.Second
-		}
-		l.circuit = NewCircuit(target, op, cfg, s.options.Seed, s.options.Observe)
-		breaker = l.circuit
-	}
-	l.policy = Compose(retry, once, breaker, attempts{op, target, s.options.Observe}, timeout)
-	return l
-}
-
-// call runs op over the lines of its targets.
-func (s *Stack) call(ctx context.Context, op string, lines []*line, bound time.Duration,
-	run func(context.Context, int) error) (Result, error) {
+// call runs op over its targets, of which parts tells the lines.
+func (s *Stack) call(ctx context.Context, parts []part, falls func(*Error) bool,
+	op func(context.Context, int) error) (Result, error) {
 	c := s.newCall(ctx)
-	names := make([]string, len(lines))
-	for i, l := range lines {
-		names[i] = l.target
+	first := parts[0]
+	chain := &Chain{Targets: make([]string, len(parts)), Lines: make([]Policy, len(parts)), Op: first.op,
+		Bound: first.bound, Falls: falls, Observe: s.options.Observe}
+	for i, p := range parts {
+		chain.Targets[i], chain.Lines[i] = p.target, s.targetLine(p).policy
 	}
-	chain := Chain{Targets: names, Op: op, Bound: bound, Observe: s.options.Observe}
-	i, err := chain.Do(c, func(ctx context.Context, i int) error {
-		return lines[i].policy.Do(ctx, func(ctx context.Context) error { return run(ctx, i) })
-	})
-	result := Result{Attempts: int(c.attempts.Load()), Fallback: i > 0}
-	if err == nil {
-		result.Served = names[i]
+	served := -1
+	run := func(ctx context.Context) (err error) {
+		served, err = chain.Do(ctx, op)
+		return err
+	}
+	var err error
+	if around := s.callLine(first); around != nil {
+		err = around.policy.Do(c, run)
+	} else {
+		err = run(c)
+	}
+	result := Result{Attempts: int(c.attempts.Load())}
+	if err == nil && served >= 0 {
+		result.Served, result.Fallback = chain.Targets[served], served > 0
 	}
 	return result, err
-}
-
-// call is the context of one call; it counts the attempts made in it.
-type call struct {
-	context.Context
-	key      seed.Key
-	attempts atomic.Uint64
-	reply    Reply // of the attempt that ended last; only its times
-}
-
-// timed notes the times of an attempt's stream for its event.
-func timed(ctx context.Context, r Reply) {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		c.reply = Reply{TTFT: r.TTFT, MaxGap: r.MaxGap}
-	}
-}
-
-type callKey struct{}
-
-func (s *Stack) newCall(ctx context.Context) *call {
-	k, ok := seed.KeyFrom(ctx)
-	if !ok {
-		k = seed.Key{Request: s.unkeyed.Add(1)}
-		ctx = seed.WithKey(ctx, k)
-	}
-	return &call{Context: ctx, key: k}
-}
-
-// Value implements context.Context.
-func (c *call) Value(key any) any {
-	if key == (callKey{}) {
-		return c
-	}
-	return c.Context.Value(key)
-}
-
-// keyOf is the key to put into events: that of the call, with the attempt that was
-// started last.
-func keyOf(ctx context.Context) seed.Key {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		k := c.key
-		k.Attempt = c.attempts.Load()
-		return k
-	}
-	k, _ := seed.KeyFrom(ctx)
-	return k
-}
-
-// attempts is the policy that numbers and reports every attempt of a call.
-type attempts struct {
-	op, target string
-	observe    Observer
-}
-
-// Do implements Policy.
-func (a attempts) Do(ctx context.Context, op Op) error {
-	c, ok := ctx.Value(callKey{}).(*call)
-	if ok {
-		k := c.key
-		k.Attempt = c.attempts.Add(1)
-		ctx = seed.WithKey(ctx, k)
-	}
-	if a.observe == nil {
-		return op(ctx)
-	}
-	start := time.Now()
-	err := op(ctx)
-	e := Event{Kind: AttemptDone, Op: a.op, Target: a.target, Start: start, End: time.Now()}
-	e.Key, _ = seed.KeyFrom(ctx)
-	if ok {
-		e.TTFT, e.MaxGap = c.reply.TTFT, c.reply.MaxGap
-	}
-	if err != nil {
-		e.Class = AsError(ctx, err).Class
-	}
-	a.observe(e)
-	return err
-}
-
-// line returns the line of a target, made on first use.
-func (s *Stack) line(target string, make func() *line) *line {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.lines[target]
-	if l == nil {
-		l = make()
-		s.lines[target] = l
-	}
-	return l
-}
-
-// find returns the line of a target, nil if it was never used.
-func (s *Stack) find(target string) *line {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.lines[target]
-}
-
-// Breakers gives the state of every breaker that was used, by target, as it is now.
-func (s *Stack) Breakers() map[string]State {
-	states := make(map[string]State)
-	for _, l := range s.used() {
-		if l.circuit != nil {
-			states[l.target] = l.circuit.State()
-		}
-	}
-	return states
-}
-
-// used gives the lines made so far, sorted by target.
-func (s *Stack) used() []*line {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]*line, 0, len(s.lines))
-	for _, l := range s.lines {
-		all = append(all, l)
-	}
-	slices.SortFunc(all, func(a, b *line) int { return strings.Compare(a.target, b.target) })
-	return all
 }
 
 // modelTimeout are the bounds of one attempt at a model.
@@ -323,6 +191,18 @@ func (c Config) clone() Config {
 	if c.Timeouts != nil {
 		t := *c.Timeouts
 		c.Timeouts = &t
+	}
+	if c.Stream != nil {
+		s := *c.Stream
+		c.Stream = &s
+	}
+	if c.Queue != nil {
+		q := *c.Queue
+		c.Queue = &q
+	}
+	if c.Hedge != nil {
+		h := *c.Hedge
+		c.Hedge = &h
 	}
 	return c
 }

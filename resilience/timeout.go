@@ -15,10 +15,28 @@ type Timeout struct {
 	FirstToken  time.Duration // from the start to the first content
 	StreamIdle  time.Duration // between any two bytes
 	ContentIdle time.Duration // between two pieces of content, although bytes come
+	// Fallback, if there is one, ends an operation that was cut off, with the context
+	// around it and why. What it returns is the outcome: nil is success.
+	Fallback func(ctx context.Context, e *Error) error
 }
 
 // Do implements Policy.
 func (t Timeout) Do(ctx context.Context, op Op) error {
+	if t.Fallback == nil {
+		return t.do(ctx, op)
+	}
+	err := t.do(ctx, op)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	switch e := AsError(ctx, err); e.Class {
+	case ClassTimeout, ClassFirstToken, ClassStreamIdle:
+		return t.Fallback(ctx, e)
+	}
+	return err
+}
+
+func (t Timeout) do(ctx context.Context, op Op) error {
 	if p := ProgressFrom(ctx); p != nil {
 		return watched(ctx, p, t, attemptResidue, expiredFirst, op)
 	}
@@ -38,6 +56,29 @@ const (
 	shareResidue   time.Duration = 8
 	totalResidue   time.Duration = 32
 )
+
+// Within runs an operation that brings a value within d. If it is cut off, fallback
+// decides what comes instead, with the context around it; nil lets the timeout be the
+// error. Any value counts that comes without an error, the zero value included.
+func Within[T any](ctx context.Context, d time.Duration, op func(context.Context) (T, error),
+	fallback func(context.Context, error) (T, error)) (T, error) {
+	var value T
+	t := Timeout{Unary: d, FirstToken: d}
+	if fallback != nil {
+		t.Fallback = func(ctx context.Context, e *Error) (err error) {
+			value, err = fallback(ctx, e)
+			return err
+		}
+	}
+	err := t.Do(ctx, func(ctx context.Context) error {
+		v, err := op(ctx)
+		if err == nil {
+			value = v
+		}
+		return err
+	})
+	return value, err
+}
 
 // The causes with which a bound ends a context.
 var (

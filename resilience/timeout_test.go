@@ -132,11 +132,11 @@ func TestNoCoincidenceIsTossed(t *testing.T) {
 	} {
 		for range 40 {
 			synctest.Test(t, func(t *testing.T) {
-				s := &Stack{cfg: Config{Timeouts: &Timeouts{TotalRequest: times(c.total)[0]}}}
+				s := &Stack{cfg: Config{Order: defaultOrder, Timeouts: &Timeouts{TotalRequest: times(c.total)[0]}}}
 				ctx, cancel := s.Begin(t.Context())
 				defer cancel()
 				var first error
-				_, _ = Chain{Targets: make([]string, 1+c.later)}.Do(c.ctx(ctx), func(ctx context.Context, i int) error {
+				_, _ = (&Chain{Targets: make([]string, 1+c.later)}).Do(c.ctx(ctx), func(ctx context.Context, i int) error {
 					err := c.limits.Do(ctx, c.op)
 					if i == 0 {
 						first = err

@@ -96,5 +96,5 @@ func (unknowns) Do(ctx context.Context, op Op) error {
 // safe tells whether a tool may be tried again after e: if it is idempotent, unless
 // it reports a conflict, or if the request never reached it.
 func (s ToolSpec) safe(e *Error) bool {
-	return e.Unsent && e.Retryable() || s.Idempotent && e.Class != ClassConflict && e.Retryable()
+	return e.Unsent && e.Retryable() || (s.Idempotent || s.ReadOnly) && e.Class != ClassConflict && e.Retryable()
 }

@@ -27,6 +27,22 @@ func (c Config) Validate() error {
 		p.check(!slices.Contains(c.Fallback[:i], name), fmt.Sprintf("fallback[%d]", i), "is named twice")
 	}
 	p.oneOf("client", c.Client, "strict", "sdk")
+	if c.Stream != nil {
+		p.oneOf("stream.onBreak", c.Stream.OnBreak, "fail", "restart", "continue")
+	}
+	p.check(c.Keys >= 0, "keys", "must not be negative")
+	if c.Limits != nil {
+		c.Limits.validate(&p)
+	}
+	if c.Queue != nil {
+		c.Queue.validate(&p)
+	}
+	if c.Hedge != nil {
+		_, _, err := c.Hedge.after()
+		p.check(err == nil, "hedge.after", "must be a duration above zero or a quantile from p1 to p99")
+		p.check(c.Hedge.Max >= 1, "hedge.max", "must be at least 1")
+	}
+	c.validateOrder(&p)
 	return errors.Join(p...)
 }
 
@@ -37,6 +53,20 @@ func (r Retry) validate(p *problems) {
 	p.check(r.ExponentialBase >= 1, "retry.exponentialBase", "must be at least 1")
 	p.oneOf("retry.jitter", r.Jitter, "none", "full", "equal", "decorrelated")
 	p.positive("retry.retryAfterCap", r.RetryAfterCap)
+	p.check(r.Budget > 0, "retry.budget", "must be above zero")
+	p.check(r.BudgetReserve >= 0, "retry.budgetReserve", "must not be negative")
+}
+
+func (l Limits) validate(p *problems) {
+	p.check(l.RPM >= 0, "limits.rpm", "must not be negative")
+	p.check(l.TPM >= 0, "limits.tpm", "must not be negative")
+	p.check(l.Concurrency >= 0, "limits.concurrency", "must not be negative")
+}
+
+func (q Queue) validate(p *problems) {
+	p.check(q.Size >= 1, "queue.size", "must be at least 1")
+	p.check(q.Concurrency >= 1, "queue.concurrency", "must be at least 1")
+	p.oneOf("queue.order", q.Order, "fifo", "priority")
 }
 
 func (b Breaker) validate(p *problems) {

@@ -48,7 +48,7 @@ func newAgent(s *Scenario, c Config, b *bench, number uint64, t0 time.Time, rec 
 	endpoints := map[string]resilience.Endpoint{}
 	for name, p := range s.Providers {
 		endpoints[name] = resilience.Endpoint{
-			BaseURL: b.byTarget[name].URL() + dialect.Dialects[p.Dialect].Base, APIKey: "chaos", Dialect: p.Dialect,
+			BaseURL: b.byTarget[name].URL() + dialect.Dialects[p.Dialect].Base, APIKey: "chaos", Dialect: p.Dialect, Keys: moreKeys(c.Keys),
 		}
 	}
 	var err error
@@ -70,6 +70,15 @@ func newAgent(s *Scenario, c Config, b *bench, number uint64, t0 time.Time, rec 
 	}
 	a.stack, err = resilience.New(c.Config, resilience.Options{Seed: number, Client: client, Observe: a.observe})
 	return a, err
+}
+
+// moreKeys are the API keys of a provider beyond the first; the mocks take any.
+func moreKeys(n int) []string {
+	var all []string
+	for i := 2; i <= n; i++ {
+		all = append(all, fmt.Sprintf("chaos-%d", i))
+	}
+	return all
 }
 
 // close ends the agent's idle connections.

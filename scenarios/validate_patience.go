@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -52,17 +51,8 @@ func (c *checker) longest(cfg Config, s Step) (time.Duration, string) {
 			targets--
 		}
 	}
-	var waits time.Duration
-	if cfg.Retry != nil {
-		delay := float64(cfg.Retry.BaseDelay)
-		for range attempts - 1 {
-			waits += min(time.Duration(min(delay, 1e18)), cfg.Retry.MaxDelay)
-			delay *= cfg.Retry.ExponentialBase
-		}
-	}
-	all := time.Duration(targets) * (time.Duration(attempts)*attempt + waits)
-	return all, fmt.Sprintf("%s has %d × (%d × %s + %s of waiting) = %s", s.Name(), targets, attempts,
-		durationText(attempt), durationText(waits), durationText(all))
+	all, sum := cfg.Patience(attempt, targets, attempts)
+	return all, s.Name() + " has " + sum
 }
 
 func toolTimeout(t Tool, to *resilience.Timeouts) time.Duration {
