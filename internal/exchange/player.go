@@ -44,6 +44,9 @@ func (h Handler) respond(w http.ResponseWriter, r *http.Request) Script {
 			if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 				status = http.StatusRequestEntityTooLarge
 			}
+			if status == http.StatusRequestEntityTooLarge && h.TooLarge != nil {
+				return h.TooLarge(r)
+			}
 			return Bytes(status, "text/plain; charset=utf-8", fmt.Appendf(nil, "reading the request: %v\n", err), Failure)
 		}
 		req.Body = body.Bytes()
