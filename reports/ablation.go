@@ -165,7 +165,7 @@ func (r *Report) falls() []fall {
 	if r.Arithmetic != nil {
 		out = append(out, fall{Name: "on paper", To: r.Arithmetic.Naive, Kind: "paper"})
 	}
-	level := naive.Metrics[metric].Value
+	level := rounded(naive.Metrics[metric].Value)
 	out = append(out, fall{Name: "nothing", To: level, Kind: "total"})
 	for _, pattern := range a.patterns() {
 		step := a.step(AblationAdded, pattern)
@@ -173,13 +173,13 @@ func (r *Report) falls() []fall {
 			continue
 		}
 		gain := step.Gain[metric]
-		f := fall{Name: "+ " + pattern, From: level, To: level + gain.Value, Kind: "gain", Gain: gain}
+		f := fall{Name: "+ " + pattern, From: level, To: rounded(level + rounded(gain.Value)), Kind: "gain", Gain: gain}
 		if gain.Value < 0 {
 			f.Kind = "loss"
 		}
 		out, level = append(out, f), f.To
 	}
-	end := full.Metrics[metric].Value
+	end := rounded(full.Metrics[metric].Value)
 	if rest := end - level; math.Abs(rest) >= alike {
 		name := "together"
 		if rest < 0 {

@@ -27,12 +27,12 @@ func TestAblationAddsUp(t *testing.T) {
 	falls := r.falls()
 	level := falls[1].To
 	for _, f := range falls[2 : len(falls)-1] {
-		if f.From != level {
+		if math.Abs(f.From-level) > 1e-9 {
 			t.Errorf("%s begins at %v, want %v", f.Name, f.From, level)
 		}
 		level = f.To
 	}
-	if last := falls[len(falls)-1]; falls[0].To != r.Arithmetic.Naive || math.Abs(last.To-level) > alike || last.To != full {
+	if last := falls[len(falls)-1]; falls[0].To != r.Arithmetic.Naive || math.Abs(last.To-level) > alike || math.Abs(last.To-full) > 1e-6 {
 		t.Errorf("the waterfall leads from %v to %v and %v, want from %v to %v", falls[0].To, level, last.To, r.Arithmetic.Naive, full)
 	}
 }

@@ -11,7 +11,7 @@ import (
 type Input struct {
 	Meta              Meta
 	Name, Description string
-	Scenario          json.RawMessage // the scenario as it was run
+	Scenario          json.RawMessage `json:",omitempty"` // the scenario as it was run
 	Clock             string          // wall or virtual
 	Configs           []ConfigInfo    // in the order of the report
 	Faults            []FaultInfo
@@ -72,14 +72,15 @@ type SteadyState struct {
 	Runs []*Run
 }
 
-// Build computes the report. It reads the input only, and the same input gives the
-// same report.
+// Build computes the report. It reads the input only, which the report keeps for
+// Report.Input, and the same input gives the same report.
 func Build(in Input) *Report {
 	meta := in.Meta
 	r := &Report{
 		SchemaVersion: SchemaVersion, Name: in.Name, Description: in.Description, Scenario: in.Scenario,
 		Clock: in.Clock, Meta: &meta, Configs: []ConfigReport{}, Faults: []FaultCount{}, Windows: []Window{},
 		Expectations: []Judgement{}, Alerts: []Alert{}, Definitions: map[string]MetricInfo{},
+		input: &in,
 	}
 	for _, info := range MetricNames() {
 		r.Definitions[info.Name] = info

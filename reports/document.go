@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -33,6 +31,17 @@ type Report struct {
 	Expectations []Judgement           `json:"expectations"`
 	Alerts       []Alert               `json:"alerts"`
 	Definitions  map[string]MetricInfo `json:"definitions"` // of every metric, by name
+
+	input *Input // what it was built from; nil after Decode
+}
+
+// Input gives what the report was built from, to read only; ok is false for a report
+// that was decoded.
+func (r *Report) Input() (in Input, ok bool) {
+	if r.input == nil {
+		return Input{}, false
+	}
+	return *r.input, true
 }
 
 // Meta tells when, where and by what the runs were made.
@@ -145,34 +154,4 @@ func Decode(data []byte) (*Report, error) {
 		return nil, fmt.Errorf("decode the report: schema version %q, this chaos reads %s", r.SchemaVersion, SchemaVersion)
 	}
 	return &r, nil
-}
-
-// WriteFolder writes the report into dir, which it makes if needed: report.json,
-// report.html and summary.md.
-func WriteFolder(dir string, r *Report) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make the report's folder: %w", err)
-	}
-	document, err := r.Encode()
-	if err != nil {
-		return err
-	}
-	page, err := HTML(r)
-	if err != nil {
-		return err
-	}
-	files := []struct {
-		name string
-		data []byte
-	}{
-		{"report.json", document},
-		{"report.html", page},
-		{"summary.md", []byte(Markdown(r))},
-	}
-	for _, file := range files {
-		if err := os.WriteFile(filepath.Join(dir, file.name), file.data, 0o644); err != nil {
-			return fmt.Errorf("write the report: %w", err)
-		}
-	}
-	return nil
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// Every number is written as the document holds it, with six decimals, so that a
+// report reads the same after it was stored.
+
 // percent writes a ratio with as many decimals as keep failures visible near 100 %.
 func percent(x float64) string {
 	if !known(x) {
@@ -17,6 +20,7 @@ func percent(x float64) string {
 }
 
 func decimals(x float64) int {
+	x = rounded(x)
 	rest := min(x, 1-x)
 	switch {
 	case rest <= 0:
@@ -30,7 +34,7 @@ func decimals(x float64) int {
 }
 
 func percentDigits(x float64, digits int) string {
-	return strconv.FormatFloat(100*x, 'f', digits, 64)
+	return strconv.FormatFloat(100*rounded(x), 'f', digits, 64)
 }
 
 // withInterval writes 95.1 % (94.2–95.9 %).
@@ -62,7 +66,7 @@ func points(x float64) string {
 	if math.Abs(x) < 0.01 {
 		digits = 2
 	}
-	return strconv.FormatFloat(100*x, 'f', digits, 64) + " points"
+	return strconv.FormatFloat(100*rounded(x), 'f', digits, 64) + " points"
 }
 
 // amount writes a number with its unit.
@@ -85,12 +89,13 @@ func plain(x float64) string {
 	if !known(x) {
 		return "–"
 	}
-	text := strconv.FormatFloat(x, 'f', 2, 64)
+	text := strconv.FormatFloat(rounded(x), 'f', 2, 64)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
 // short writes seconds in the unit that reads best: 850 ms, 1.28 s, 94 s.
 func short(x float64) string {
+	x = rounded(x)
 	switch {
 	case x == 0:
 		return "0 s"

@@ -31,85 +31,87 @@ const (
 // Request is one agent request. Times count from the end of the warm-up; those of
 // requests that arrived in it are negative.
 type Request struct {
-	Index uint64
-	Sched time.Duration // scheduled arrival
-	Start time.Duration // when it was really started; Start − Sched is the sender's lag
-	End   time.Duration
+	Index uint64        `json:"index,omitempty"`
+	Sched time.Duration `json:"sched,omitempty"` // scheduled arrival
+	Start time.Duration `json:"start,omitempty"` // when it was really started; Start − Sched is the sender's lag
+	End   time.Duration `json:"end,omitempty"`
 	// Outcome is the truth: a false success is Failed.
-	Outcome Outcome
-	Level   string // full, degraded, minimal, offline
+	Outcome Outcome `json:"outcome,omitempty"`
+	Level   string  `json:"level,omitempty"` // full, degraded, minimal, offline
 	// Class is the error class of the first real cause; "" for a success.
-	Class string
+	Class string `json:"class,omitempty"`
 	// FalseSuccess: the agent believed in an answer that the wire says was broken.
-	FalseSuccess bool
-	Warmup       bool
+	FalseSuccess bool `json:"falseSuccess,omitempty"`
+	Warmup       bool `json:"warmup,omitempty"`
 }
 
 // Call is one LLM or tool call of an agent request.
 type Call struct {
-	Request  uint64
-	Step     uint64 // from 1
-	Name     string // the step's name: plan, web_search
-	Op       string // llm or tool
-	Start    time.Duration
-	End      time.Duration
-	Attempts int
-	Served   string // target that answered; "" if none
-	Fallback bool   // served by another than the primary target
-	Failed   bool
-	Class    string        // error class when failed
-	TTFT     time.Duration // from the call's start; 0: as its last attempt tells
-	Input    int           // tokens, as the reply reported them
-	Output   int
-	Warmup   bool
+	Request  uint64        `json:"request,omitempty"`
+	Step     uint64        `json:"step,omitempty"` // from 1
+	Name     string        `json:"name,omitempty"` // the step's name: plan, web_search
+	Op       string        `json:"op,omitempty"`   // llm or tool
+	Start    time.Duration `json:"start,omitempty"`
+	End      time.Duration `json:"end,omitempty"`
+	Attempts int           `json:"attempts,omitempty"`
+	Served   string        `json:"served,omitempty"`   // target that answered; "" if none
+	Fallback bool          `json:"fallback,omitempty"` // served by another than the primary target
+	Failed   bool          `json:"failed,omitempty"`
+	Class    string        `json:"class,omitempty"` // error class when failed
+	TTFT     time.Duration `json:"ttft,omitempty"`  // from the call's start; 0: as its last attempt tells
+	Input    int           `json:"input,omitempty"` // tokens, as the reply reported them
+	Output   int           `json:"output,omitempty"`
+	Warmup   bool          `json:"warmup,omitempty"`
 }
 
 // Attempt is one attempt, as the agent saw it and as the wire knows it.
 type Attempt struct {
-	Request uint64
-	Step    uint64
-	N       uint64 // from 1, over all targets of the call
-	Target  string // openai/gpt-4o, web_search/tavily
-	Op      string // llm or tool
-	Start   time.Duration
-	End     time.Duration
-	Class   string // error class; "" for success
-	TTFT    time.Duration
-	MaxGap  time.Duration // the longest silence between two content events
-	Warmup  bool
+	Request uint64        `json:"request,omitempty"`
+	Step    uint64        `json:"step,omitempty"`
+	N       uint64        `json:"n,omitempty"`      // from 1, over all targets of the call
+	Target  string        `json:"target,omitempty"` // openai/gpt-4o, web_search/tavily
+	Op      string        `json:"op,omitempty"`     // llm or tool
+	Start   time.Duration `json:"start,omitempty"`
+	End     time.Duration `json:"end,omitempty"`
+	Class   string        `json:"class,omitempty"` // error class; "" for success
+	TTFT    time.Duration `json:"ttft,omitempty"`
+	MaxGap  time.Duration `json:"maxGap,omitempty"` // the longest silence between two content events
+	Warmup  bool          `json:"warmup,omitempty"`
 
 	// Ground truth; Reached is false if the attempt never came to the endpoint.
-	Reached  bool
-	Faults   []string // names of the faults that fired on it
-	Status   int
-	Bytes    int64
-	Content  int  // content events delivered
-	Terminal bool // terminal event delivered
-	Left     bool // the client left before the end
+	Reached  bool     `json:"reached,omitempty"`
+	Faults   []string `json:"faults,omitempty"` // names of the faults that fired on it
+	Status   int      `json:"status,omitempty"`
+	Bytes    int64    `json:"bytes,omitempty"`
+	Content  int      `json:"content,omitempty"`  // content events delivered
+	Terminal bool     `json:"terminal,omitempty"` // terminal event delivered
+	Left     bool     `json:"left,omitempty"`     // the client left before the end
 }
 
 // Transition is one change of a breaker's state. At counts as the times of a
 // Request do; From and To are closed, open or half-open.
 type Transition struct {
-	At               time.Duration
-	Target           string
-	From, To, Reason string
+	At     time.Duration `json:"at,omitempty"`
+	Target string        `json:"target,omitempty"`
+	From   string        `json:"from,omitempty"`
+	To     string        `json:"to,omitempty"`
+	Reason string        `json:"reason,omitempty"`
 }
 
 // Run is everything recorded of one scenario × config × seed.
 type Run struct {
-	Config      string
-	Seed        uint64
-	Duration    time.Duration  // of the measured part, without the warm-up
-	Closed      bool           // closed loop: latency excludes waiting users
-	Requests    []Request      // sorted by Index
-	Calls       []Call         // sorted by request and step
-	Attempts    []Attempt      // sorted by request, step and N
-	Transitions []Transition   // sorted by instant and target
-	Fired       map[string]int // by fault name, measured part and warm-up
+	Config      string         `json:"config,omitempty"`
+	Seed        uint64         `json:"seed,omitempty"`
+	Duration    time.Duration  `json:"duration,omitempty"` // of the measured part, without the warm-up
+	Closed      bool           `json:"closed,omitempty"`   // closed loop: latency excludes waiting users
+	Requests    []Request      `json:"-"`                  // sorted by Index
+	Calls       []Call         `json:"-"`                  // sorted by request and step
+	Attempts    []Attempt      `json:"-"`                  // sorted by request, step and N
+	Transitions []Transition   `json:"-"`                  // sorted by instant and target
+	Fired       map[string]int `json:"fired,omitempty"`    // by fault name, measured part and warm-up
 	// Dropped counts scheduled agent requests that the sender never started.
-	Dropped     int
-	Interrupted bool
+	Dropped     int  `json:"dropped,omitempty"`
+	Interrupted bool `json:"interrupted,omitempty"`
 	// Aborted is why the run ended early by a fault of the harness; "" otherwise.
-	Aborted string
+	Aborted string `json:"aborted,omitempty"`
 }
