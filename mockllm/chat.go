@@ -34,6 +34,9 @@ func (s *ProviderServer) chat(r *request) exchange.Script {
 	}
 	a := s.compose(m, r.key, &q, asked)
 	gaps := s.open(m.gap, r.key)
+	if a.reply.Err != nil {
+		a.reply.Err.RequestID = s.requestID(r)
+	}
 	if q.Stream {
 		return s.stream(r, &q, a, ttft, m.Gap, gaps)
 	}

@@ -96,12 +96,69 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// The other dialects' wire bytes, too; their files begin with the dialect's name.
+func TestGoldenDialects(t *testing.T) {
+	const (
+		ask    = `"messages":[{"role":"user","content":"What is a circuit breaker?"}]`
+		gemini = `{"contents":[{"role":"user","parts":[{"text":"What is a circuit breaker?"}]}]`
+		one    = `{"type":"object","properties":{"query":{"type":"string"}},"required":["query"]}`
+		claude = `{"model":"m1","max_tokens":2000,` + ask
+		use    = `,"tools":[{"name":"web_search","input_schema":` + one + `}],"tool_choice":{"type":"any"}`
+		call   = `,"tools":[{"functionDeclarations":[{"name":"web_search","parameters":` + one + `}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY"}}`
+		input  = `{"model":"m1","input":"What is a circuit breaker?"`
+		tool   = `,"tools":[{"type":"function","name":"web_search","parameters":` + one + `}],"tool_choice":"required"`
+		sse    = "/v1beta/models/m1:streamGenerateContent?alt=sse"
+		whole  = "/v1beta/models/m1:generateContent"
+	)
+	for _, c := range []struct {
+		dialect, name, path, body string
+		header                    []string
+	}{
+		{"anthropic", "unary", "/v1/messages", claude + `}`, nil},
+		{"anthropic", "unary_2026", "/v1/messages", claude + use + `}`, []string{"Anthropic-Version", "2026-10-21"}},
+		{"anthropic", "stream", "/v1/messages", claude + `,"stream":true}`, nil},
+		{"anthropic", "stream_thinking_2026", "/v1/messages", claude + `,"stream":true,"thinking":{"type":"adaptive"}}`, []string{"Anthropic-Version", "2026-10-21"}},
+		{"anthropic", "stream_tool", "/v1/messages", claude + `,"stream":true` + use + `}`, nil},
+		{"anthropic", "stream_error", "/v1/messages", claude + `,"stream":true}`, []string{Outcome, "failure"}},
+		{"anthropic", "bad_json", "/v1/messages", claude, nil},
+		{"anthropic", "unknown_model", "/v1/messages", strings.Replace(claude, "m1", "m9", 1) + `}`, nil},
+		{"anthropic", "count", "/v1/messages/count_tokens", `{"model":"m1",` + ask + `}`, nil},
+		{"gemini", "unary", whole, gemini + `}`, nil},
+		{"gemini", "stream", sse, gemini + `}`, nil},
+		{"gemini", "stream_array", "/v1beta/models/m1:streamGenerateContent", gemini + `}`, nil},
+		{"gemini", "stream_tool", sse, gemini + call + `}`, nil},
+		{"gemini", "stream_error", sse, gemini + `}`, []string{Outcome, "failure"}},
+		{"gemini", "refusal", whole, gemini + `}`, []string{Outcome, "refusal"}},
+		{"gemini", "bad_json", whole, gemini, nil},
+		{"gemini", "embed", "/v1beta/models/m1:batchEmbedContents", `{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":3}]}`, nil},
+		{"openai", "responses", "/v1/responses", input + `}`, nil},
+		{"openai", "responses_stream", "/v1/responses", input + `,"stream":true,"stream_options":{"include_obfuscation":false}}`, nil},
+		{"openai", "responses_tool", "/v1/responses", input + `,"stream":true` + tool + `}`, nil},
+		{"openai", "responses_reasoning", "/v1/responses", input + `,"stream":true,"reasoning":{"summary":"auto"}}`, nil},
+		{"openai", "responses_failed", "/v1/responses", input + `,"stream":true}`, []string{Outcome, "failure"}},
+		{"openai", "embed", "/v1/embeddings", `{"model":"m1","input":"a","dimensions":3,"encoding_format":"base64"}`, nil},
+		{"openai", "azure", "/openai/deployments/m1/chat/completions?api-version=2024-10-21", `{` + ask + `,"stream":true}`, nil},
+		{"openai", "choices", "/v1/chat/completions", `{"model":"m1",` + ask + `,"n":2,"stream":true,"stream_options":{"include_usage":true}}`, nil},
+		{"openai", "refusal", "/v1/chat/completions", `{"model":"m1",` + ask + `}`, []string{Outcome, "refusal"}},
+	} {
+		t.Run(c.dialect+"/"+c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				got := perform(speaking(t, c.dialect, nil).Handler(), "POST", c.path, c.body, c.header...)
+				golden(t, c.dialect+"_"+c.name, got)
+			})
+		})
+	}
+}
+
 // perform writes down a reply as it is written: status, headers, and the bytes under
 // the instant of their flush.
-func perform(h http.Handler, method, path, body string) string {
+func perform(h http.Handler, method, path, body string, header ...string) string {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer key")
 	r.Header.Set(seed.Header, "7.1.1")
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	w := &transcript{start: time.Now(), header: http.Header{}}
 	h.ServeHTTP(w, r)
 	w.Flush()

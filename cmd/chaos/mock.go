@@ -23,7 +23,9 @@ func mockCommand() *cobra.Command {
 		Use:   "mock",
 		Short: "Serve only the mock model, for an agent of your own",
 		Long: `Serve only the mock model, for an agent of your own in any language: it answers to
-every model name and every API key. It listens on the loopback only, until Ctrl-C.`,
+every model name and every API key, and speaks every dialect at one address: OpenAI's
+under /v1, Anthropic's under /v1/messages, Gemini's under /v1beta. It prints the
+variables that the official SDKs read. It listens on the loopback only, until Ctrl-C.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serveMock(c.Context(), c.OutOrStdout(), listen, seed)
@@ -38,14 +40,20 @@ func serveMock(ctx context.Context, stdout io.Writer, listen string, seed uint64
 	if err := checkLoopback(listen); err != nil {
 		return usageError{err}
 	}
-	provider := mockllm.NewProvider("openai", mockllm.Provider{Dialect: "openai"}, seed)
+	mock := mockllm.NewUniversal(mockllm.Provider{}, seed)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	server, err := mockllm.Listen(ctx, network.Loopback{}, listen, provider.Handler())
+	server, err := mockllm.Listen(ctx, network.Loopback{}, listen, mock.Handler())
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "export OPENAI_BASE_URL=%s/v1\nexport OPENAI_API_KEY=any\n", server.URL())
+	_, err = fmt.Fprintf(stdout, `export OPENAI_BASE_URL=%[1]s/v1
+export OPENAI_API_KEY=any
+export ANTHROPIC_BASE_URL=%[1]s
+export ANTHROPIC_API_KEY=any
+export GOOGLE_GEMINI_BASE_URL=%[1]s
+export GEMINI_API_KEY=any
+`, server.URL())
 	if err == nil {
 		<-ctx.Done()
 	}

@@ -40,6 +40,14 @@ func TestMock(t *testing.T) {
 		t.Errorf("stream: %s", got)
 	}
 
+	root := strings.TrimSuffix(base, "/v1")
+	if got := ask(t, http.MethodPost, root+"/v1/messages", `{"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]}`); !strings.Contains(got, `"stop_reason":"`) {
+		t.Errorf("Anthropic: %s", got)
+	}
+	if got := ask(t, http.MethodPost, root+"/v1beta/models/gemini:generateContent", `{"contents": [{"parts": [{"text": "Hello"}]}]}`); !strings.Contains(got, `"finishReason":"STOP"`) {
+		t.Errorf("Gemini: %s", got)
+	}
+
 	interrupt()
 	if got := <-code; got != exitHeld {
 		t.Errorf("exit code %d, want %d: %s", got, exitHeld, &stderr)
