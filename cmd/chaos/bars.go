@@ -74,7 +74,8 @@ func appendix(c *scenarios.ConfigProgress) mpb.BarOption {
 
 // note writes above the bars.
 func (b *bars) note(text string) {
-	if _, err := fmt.Fprintln(b.screen, text); err != nil {
+	// The \r: a terminal that echoes ^C has moved the cursor.
+	if _, err := fmt.Fprintln(b.screen, "\r"+text); err != nil {
 		fmt.Fprintln(b.w, text) // the terminal is gone, or the bars are
 	}
 }

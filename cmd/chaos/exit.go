@@ -4,17 +4,19 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/agentchaos/chaos/reports"
 	"github.com/agentchaos/chaos/scenarios"
 )
 
-// The exit codes, as the help of the program explains them.
+// The exit codes, as the help of the program explains them: those of a report, and
+// that of a mistake found before anything ran.
 const (
-	exitHeld         = 0
-	exitViolated     = 1
+	exitHeld         = reports.ExitHeld
+	exitViolated     = reports.ExitViolated
 	exitUsage        = 2
-	exitHarness      = 3
-	exitInconclusive = 4
-	exitInterrupted  = 130
+	exitHarness      = reports.ExitHarness
+	exitInconclusive = reports.ExitInconclusive
+	exitInterrupted  = reports.ExitInterrupted
 )
 
 // severity orders the exit codes of several scenarios: the one that says most is

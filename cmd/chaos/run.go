@@ -185,14 +185,15 @@ func deliver(c *cobra.Command, r *reports.Report, f runFlags, into folder) error
 		}
 		return err
 	}
+	// The files first: standard output may be a pipe that nobody reads any more.
+	if err := reports.WriteFolder(into.path, r); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
 	width, ok := terminalWidth(stdout)
 	if !ok {
 		width = defaultWidth
 	}
 	err := reports.RenderTerminal(stdout, r, colored(stdout, f.noColor, os.Getenv), width)
-	if err := errors.Join(err, reports.WriteFolder(into.path, r)); err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
 	fmt.Fprintf(c.ErrOrStderr(), "chaos: report written to %s\n", into.path)
-	return nil
+	return err
 }
