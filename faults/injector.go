@@ -3,7 +3,8 @@ package faults
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/agentchaos/chaos/internal/exchange"
@@ -23,8 +24,9 @@ type Attempt struct {
 	Corrupt bool
 }
 
-// errLifted ends the requests that a fault holds when the faults are lifted.
-var errLifted = errors.New("faults: lifted")
+// errLifted ends the requests that a fault holds when the faults are lifted. Without
+// a connection the client gets it, and takes it for what a connection would give.
+var errLifted = fmt.Errorf("faults: lifted: %w", io.ErrUnexpectedEOF)
 
 // flight is one request on its way through an endpoint.
 type flight struct {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/agentchaos/chaos/internal/exchange"
+	"github.com/agentchaos/chaos/internal/network"
 	"github.com/agentchaos/chaos/internal/seed"
 )
 
@@ -239,20 +240,14 @@ func TestAStalledClientCannotHoldUpAChange(t *testing.T) {
 	flood := exchange.ResponderFunc(func(context.Context, *exchange.Request) exchange.Script {
 		return exchange.Bytes(200, "text/plain", make([]byte, 32<<20))
 	})
-	b := openBench(t, anOpenAI, flood, Spec{Type: "bandwidth", For: 300 * time.Millisecond, Params: &Bandwidth{Rate: 1 << 20}})
-	b.Arm(time.Now())
-	k := seed.Key{Request: 1}
-	conn := b.send(t, k) // and never reads
-	left := func() bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		_, done := b.attempts[k]
-		return done
-	}
-	for began := time.Now(); !left(); time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > 20*time.Second {
-			t.Fatal("the connection of a stalled client is wedged")
+	spec := Spec{Type: "bandwidth", For: 300 * time.Millisecond, Params: &Bandwidth{Rate: 1 << 20}}
+	inBubble(t, flood, spec, func(b *bench, _ *network.Memory) {
+		began, k := time.Now(), seed.Key{Request: 1}
+		conn := b.send(t, k) // and never reads
+		b.await(k)
+		if left := b.attempts[k].Delivery.Left.Sub(began); left != 300*time.Millisecond+1+changeTimeout {
+			t.Errorf("the client counts as gone after %v", left)
 		}
-	}
-	conn.Close()
+		conn.Close()
+	})
 }

@@ -18,7 +18,7 @@ import (
 
 // ask sends a request on the direct path; the channel gets what was delivered, with
 // room for a second delivery, which must not come.
-func ask(ctx context.Context, s Script) (*http.Response, error, <-chan Delivery) {
+func ask(ctx context.Context, s Script) (*http.Response, <-chan Delivery, error) {
 	done := make(chan Delivery, 2)
 	h := Handler{Responder: ResponderFunc(func(context.Context, *Request) Script {
 		return s.OnDone(func(d Delivery) { done <- d })
@@ -28,7 +28,7 @@ func ask(ctx context.Context, s Script) (*http.Response, error, <-chan Delivery)
 		panic(err)
 	}
 	reply, err := h.RoundTrip(r)
-	return reply, err, done
+	return reply, done, err
 }
 
 // once gives the delivery if Done was called exactly once.
@@ -101,7 +101,7 @@ func TestDirect(t *testing.T) {
 					defer cancel()
 				}
 				before := runtime.NumGoroutine()
-				reply, err, done := ask(ctx, c.script)
+				reply, done, err := ask(ctx, c.script)
 				var reads []string
 				note := func(what any) { reads = append(reads, fmt.Sprintf("%v@%v", what, time.Since(began))) }
 				if err == nil && c.close > 0 {
@@ -158,7 +158,7 @@ func readAll(r io.Reader, note func(any)) error {
 func TestDirectEndsItsSteps(t *testing.T) {
 	for _, read := range []int{0, 1} {
 		ended := false
-		reply, err, done := ask(t.Context(), Script{Steps: func(yield func(Step) bool) {
+		reply, done, err := ask(t.Context(), Script{Steps: func(yield func(Step) bool) {
 			defer func() { ended = true }()
 			for yield(Step{Kind: Content, Bytes: []byte("a"), Wait: time.Nanosecond}) {
 				if !yield(Step{Wait: time.Hour}) {
@@ -185,7 +185,7 @@ func TestDirectReply(t *testing.T) {
 	header := http.Header{"X-A": {"b"}}
 	var traced bool
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { traced = true }})
-	reply, err, _ := ask(ctx, Script{Status: 503, Header: header, Steps: steps(Step{Kind: Failure, Bytes: []byte("no")})})
+	reply, _, err := ask(ctx, Script{Status: 503, Header: header, Steps: steps(Step{Kind: Failure, Bytes: []byte("no")})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestDirectPullsNoFurtherThanTheNextWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var made []time.Duration
-		reply, err, _ := ask(t.Context(), Script{Steps: func(yield func(Step) bool) {
+		reply, _, err := ask(t.Context(), Script{Steps: func(yield func(Step) bool) {
 			for range 3 {
 				made = append(made, time.Since(began))
 				if !yield(Step{Wait: time.Second, Bytes: []byte("a")}) {
