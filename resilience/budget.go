@@ -2,6 +2,7 @@ package resilience
 
 import (
 	"errors"
+	"math"
 	"sync"
 )
 
@@ -19,16 +20,17 @@ type Budget struct {
 	tokens tokens
 }
 
-// tokens is the balance of a budget, guarded by its owner. Its unit is a 1/1024 of
+// tokens is the balance of a budget, guarded by its owner. Its unit is a millionth of
 // an attempt, so that sums are exact and the same in every order.
 type tokens struct{ share, most, balance int64 }
 
-const grain = 1024
+const grain = 1e6
 
 // NewBudget returns a budget that begins with its reserve. A share of 20 % is 0.2.
 func NewBudget(share, reserve float64) *Budget {
-	most := int64(max(1, reserve) * grain)
-	return &Budget{tokens: tokens{share: int64(share * grain), most: most, balance: int64(reserve * grain)}}
+	most := max(reserve, 1+share) // less would lose what fresh calls pay
+	return &Budget{tokens: tokens{share: int64(math.Round(share * grain)), most: int64(most * grain),
+		balance: int64(reserve * grain)}}
 }
 
 // Fresh pays in for a call that begins.

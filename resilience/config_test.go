@@ -38,11 +38,17 @@ func TestNewLeavesTheCallersConfigAlone(t *testing.T) {
 
 func TestValidateNamesEveryMistake(t *testing.T) {
 	c := Config{
-		Retry:    &Retry{MaxAttempts: -1, Jitter: "some", MaxDelay: time.Millisecond},
+		Retry:    &Retry{MaxAttempts: -1, Jitter: "some", MaxDelay: time.Millisecond, Budget: -1, BudgetReserve: -1},
 		Breaker:  &Breaker{FailureRate: 1.5, OpenMax: time.Second, Mode: "x"},
 		Fallback: []string{"gpt", "a/b", "a/b"},
 		Timeouts: &Timeouts{FirstToken: -1},
 		Client:   "curl",
+		Stream:   &Stream{OnBreak: "weep"},
+		Keys:     -1,
+		Limits:   &Limits{RPM: -1, TPM: -1, Concurrency: -1},
+		Queue:    &Queue{Size: -1, Concurrency: -1, Order: "lifo"},
+		Hedge:    &Hedge{After: "soon", Max: -1},
+		Order:    []string{"retry", "degrade", "retry", "sleep", "chain"},
 	}
 	_, err := New(c, Options{})
 	if err == nil {
@@ -54,12 +60,20 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 		"breaker.openMax: must not be below recoveryTimeout", "breaker.mode: must be one of",
 		"fallback[0]: must be provider/model", "fallback[2]: is named twice",
 		"timeouts.firstToken: must be above zero", "client: must be one of strict, sdk",
+		"retry.budget: must be above zero", "retry.budgetReserve: must not be negative",
+		"stream.onBreak: must be one of fail, restart, continue", "keys: must not be negative",
+		"limits.rpm: must not be negative", "limits.tpm: must not be negative", "limits.concurrency: must not be negative",
+		"queue.size: must be at least 1", "queue.concurrency: must be at least 1", "queue.order: must be one of fifo, priority",
+		"hedge.after: must be a duration above zero or a quantile from p1 to p99", "hedge.max: must be at least 1",
+		"order[1]: wraps whole agent requests and must come before what wraps calls", "order[2]: is named twice",
+		"order[3]: must be one of degrade,", `order: lacks "breaker", which the config has`, `order: lacks "queue"`,
+		`order: lacks "hedge"`, `order: lacks "limits"`, `order: lacks "timeout"`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in:\n%v", want, err)
 		}
 	}
-	if n := strings.Count(err.Error(), "\n"); n != 9 {
-		t.Errorf("%d mistakes reported, 10 made:\n%v", n+1, err)
+	if n := strings.Count(err.Error(), "\n"); n != 29 {
+		t.Errorf("%d mistakes reported, 30 made:\n%v", n+1, err)
 	}
 }

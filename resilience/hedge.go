@@ -110,8 +110,12 @@ func (r *race) enter() *racer {
 	return a
 }
 
+// hedgeResidue keeps a hedge from starting at the instant of a reply or a bound.
+const hedgeResidue time.Duration = 4
+
 // run starts attempts until one wins, or all have failed, and waits for all.
 func (r *race) run(after time.Duration) error {
+	after += hedgeResidue
 	late := time.NewTimer(after)
 	defer late.Stop()
 	running := 0

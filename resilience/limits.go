@@ -61,19 +61,16 @@ func (l *Limiter) do(ctx context.Context, op Op) error {
 	return err
 }
 
-// reserve waits until the buckets allow one more attempt. Who is still waiting when
-// the key has to rest waits again.
+// reserve waits until the buckets allow one more attempt, and longer if the key has
+// to rest meanwhile.
 func (l *Limiter) reserve(s *spending) error {
-	for {
-		l.mu.Lock()
-		now := time.Since(l.born)
-		wait := l.rates.take(now, s.estimate)
-		rested := l.rates.rested
-		l.mu.Unlock()
-		if wait <= 0 {
-			return nil
-		}
+	l.mu.Lock()
+	wait, rests := l.rates.take(time.Since(l.born), s.estimate), l.rates.rests
+	l.mu.Unlock()
+	if wait > 0 {
 		wait += l.spread(s, wait)
+	}
+	for wait > 0 {
 		if d, ok := s.Deadline(); ok && wait >= time.Until(d) {
 			l.refund(s.estimate)
 			return &Error{Class: ClassLimited, Target: l.target, Unsent: true, RetryAfter: wait,
@@ -85,13 +82,10 @@ func (l *Limiter) reserve(s *spending) error {
 			return AsError(s, err)
 		}
 		l.mu.Lock()
-		same := rested == l.rates.rested
+		wait, rests = l.rates.rests-rests, l.rates.rests
 		l.mu.Unlock()
-		if same {
-			return nil
-		}
-		l.refund(s.estimate)
 	}
+	return nil
 }
 
 // spread keeps those who wait for the same instant apart.
@@ -122,7 +116,7 @@ func (l *Limiter) settle(s *spending, err error) {
 		l.rates.give(now, 0, s.estimate-s.used)
 	}
 	if e != nil && e.Class == ClassRateLimit && e.RetryAfter > 0 {
-		l.rates.rest(now + e.RetryAfter)
+		l.rates.rest(now, now+e.RetryAfter)
 	}
 }
 
@@ -186,7 +180,7 @@ func ReportHeaders(ctx context.Context, h http.Header) {
 type rates struct {
 	requests, tokens bucket
 	until            time.Duration // when the key's rest ends
-	rested           int           // how often it had to rest
+	rests            time.Duration // how long it had to rest, ever
 }
 
 // take reserves one request and some tokens, and tells how long to wait for them.
@@ -199,15 +193,17 @@ func (r *rates) give(now time.Duration, requests, tokens int) {
 	r.tokens.give(now, float64(tokens))
 }
 
-// rest makes all wait until then, or until later if that was said before. When it
-// ends the bucket of requests is empty, so that those who waited come one by one.
-func (r *rates) rest(until time.Duration) {
+// rest makes all wait until then, or until later if that was said before. Meanwhile
+// the requests' bucket does not fill, so that those who wait keep their distances.
+func (r *rates) rest(now, until time.Duration) {
 	if until <= r.until {
 		return
 	}
+	r.rests += until - max(now, r.until)
 	r.until = until
-	r.rested++
-	r.requests.empty(until)
+	r.requests.fill(now)
+	r.requests.level = min(0, r.requests.level)
+	r.requests.at = max(r.requests.at, until)
 }
 
 // bucket fills with rate units a second. What is taken beyond what it holds makes it
@@ -248,12 +244,6 @@ func (b *bucket) take(now time.Duration, n float64) time.Duration {
 func (b *bucket) give(now time.Duration, n float64) {
 	b.fill(now)
 	b.level = min(b.most, b.level+n)
-}
-
-// empty lets the bucket be empty at a time to come.
-func (b *bucket) empty(at time.Duration) {
-	b.level = min(0, b.level)
-	b.at = max(b.at, at)
 }
 
 // heard takes a provider's word for what is left, and for a limit lower than ours.
