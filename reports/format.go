@@ -84,10 +84,13 @@ func amount(x float64, unit string) string {
 	return plain(x)
 }
 
-// plain writes a number with at most two decimals.
+// plain writes a number with at most two decimals, a large one without.
 func plain(x float64) string {
 	if !known(x) {
 		return "–"
+	}
+	if math.Abs(x) >= 1000 {
+		return strconv.FormatFloat(math.Round(x), 'f', 0, 64)
 	}
 	text := strconv.FormatFloat(rounded(x), 'f', 2, 64)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")

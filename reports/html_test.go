@@ -163,7 +163,7 @@ func TestHTMLStaysSmall(t *testing.T) {
 	in.Configs, in.Runs = nil, nil
 	for i := range 8 {
 		name := fmt.Sprintf("config-%d", i)
-		in.Configs = append(in.Configs, ConfigInfo{name, 3})
+		in.Configs = append(in.Configs, ConfigInfo{Name: name, MaxAttempts: 3})
 		for seed := range uint64(10) {
 			run := simulate(subjects[i%3], seed, 500)
 			run.Config, run.Duration = name, 3600*second
