@@ -12,7 +12,8 @@ type Arithmetic struct {
 	Naive   float64 `json:"naive"`   // product over the calls, no faults, no resilience
 	// Predicted is, by config, the product over the steps of 1 − q^k: q is the share
 	// of first attempts at the step's primary target that failed under the faults, in
-	// the config named by Reference, and k the config's attempts at one target. It is
+	// the config named by Reference (its Gap names another if their timeouts differ and
+	// fired), and k the config's attempts at one target. It is
 	// right if every attempt fails independently of the ones before.
 	Predicted map[string]float64 `json:"predicted"`
 	Reference string             `json:"reference,omitempty"`
@@ -41,14 +42,16 @@ const (
 // Gap is the difference between measured and expected, with the numbers that describe
 // it. Shares are in [0, 1]; those that could not be measured are 0 with a count of 0.
 type Gap struct {
-	Against    string  `json:"against"` // naive or predicted
+	Against string `json:"against"` // naive or predicted
+	// Reference is the config whose first attempts the prediction is made of.
+	Reference  string  `json:"reference,omitempty"`
 	Expected   float64 `json:"expected"`
 	Difference float64 `json:"difference"` // measured − expected
 	// Explanation is one sentence made of the numbers here.
 	Explanation string `json:"explanation"`
 
 	Failures       int     `json:"failures"`       // agent requests not ok or fallback
-	InWindows      float64 `json:"inWindows"`      // share of them that overlapped a fault's window
+	InWindows      float64 `json:"inWindows"`      // share of them that arrived in a fault's window
 	AllInWindows   float64 `json:"allInWindows"`   // share of all agent requests that did
 	FalseSuccesses int     `json:"falseSuccesses"` // agent requests
 	FirstAttempts  int     `json:"firstAttempts"`
@@ -56,8 +59,8 @@ type Gap struct {
 	SecondAttempts int     `json:"secondAttempts"`           // at the same target, after a failure
 	SecondFailed   float64 `json:"secondFailed"`             // share of them that failed
 	FallbackRate   float64 `json:"fallbackOutcomes"`         // share of agent requests that ended fallback
-	CommonestClass string  `json:"commonestClass,omitempty"` // error class of the most failed agent requests
-	CommonestShare float64 `json:"commonestShare,omitempty"` // of the failed agent requests
+	CommonestClass string  `json:"commonestClass,omitempty"` // error class of most of the Failures
+	CommonestShare float64 `json:"commonestShare,omitempty"` // of the Failures
 }
 
 func arithmetic(in Input, views map[string][]*view) *Arithmetic {
@@ -73,15 +76,18 @@ func arithmetic(in Input, views map[string][]*view) *Arithmetic {
 	}
 	a.PerCall = rounded(math.Pow(a.Naive, 1/float64(a.Calls)))
 	a.Naive = rounded(a.Naive)
-	reference, steps := referenceSteps(in, views)
-	a.Reference, a.PerStep = reference, steps
+	if len(in.Configs) > 0 {
+		a.Reference, a.PerStep = referenceSteps(in, views, in.Configs[0])
+	}
 	for _, config := range in.Configs {
 		measured := combine(Metric{Name: "effective_reliability"}.Info(), samplesOf(Metric{Name: "effective_reliability"}, views[config.Name]))
+		reference, steps := referenceSteps(in, views, config)
 		if !measured.Known() || len(steps) == 0 {
 			continue
 		}
 		predicted := predict(steps, config.MaxAttempts)
 		gap := gapOf(views[config.Name])
+		gap.Reference = reference
 		gap.Against, gap.Expected = againstPredicted, rounded(predicted)
 		if config.MaxAttempts <= 1 {
 			gap.Against, gap.Expected = againstNaive, a.Naive
@@ -103,13 +109,17 @@ func predict(steps []StepFailure, attempts int) float64 {
 
 // referenceSteps measures the steps in the config whose calls began at their primary
 // target most often: a breaker that skips the target hides its failures. Among equals
-// it takes the one with the fewest attempts, then the first.
-func referenceSteps(in Input, views map[string][]*view) (string, []StepFailure) {
+// it takes the one with the fewest attempts, then the first. Attempts of another
+// config fail alike only if both have the same timeouts or no timeout fired in either.
+func referenceSteps(in Input, views map[string][]*view, of ConfigInfo) (string, []StepFailure) {
 	var name string
 	var best []StepFailure
 	bestShare, bestAttempts := -1.0, 0
 	primaries := primaryTargets(in, views)
 	for _, config := range in.Configs {
+		if config.Timeouts != of.Timeouts && (timedOut(views[config.Name]) || timedOut(views[of.Name])) {
+			continue
+		}
 		steps, share := stepFailures(views[config.Name], primaries)
 		attempts := max(config.MaxAttempts, 1)
 		if len(steps) == 0 || share < bestShare || share == bestShare && attempts >= bestAttempts {
@@ -118,6 +128,19 @@ func referenceSteps(in Input, views map[string][]*view) (string, []StepFailure) 
 		name, best, bestShare, bestAttempts = config.Name, steps, share, attempts
 	}
 	return name, best
+}
+
+// timeoutClasses are the error classes of an attempt that a timeout of its config
+// ended.
+var timeoutClasses = map[string]bool{"timeout": true, "first_token": true, "stream_idle": true, "deadline": true}
+
+// timedOut tells whether a timeout ended any first attempt.
+func timedOut(views []*view) bool {
+	return slices.ContainsFunc(views, func(v *view) bool {
+		return slices.ContainsFunc(v.run.Attempts, func(a Attempt) bool {
+			return !a.Warmup && a.N == 1 && timeoutClasses[a.Class]
+		})
+	})
 }
 
 // primaryTargets gives, by step, the target of most first attempts over all configs.

@@ -32,6 +32,9 @@ type ConfigInfo struct {
 	Name string
 	// MaxAttempts at one target, retries included; 0 counts as 1.
 	MaxAttempts int
+	// Timeouts is any text that is equal for configs with the same timeouts: attempts
+	// fail alike only then, or where no timeout fires.
+	Timeouts string
 }
 
 // FaultInfo is one fault of the scenario.

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -27,10 +28,18 @@ func combine(info MetricInfo, samples []sample) Value {
 			values, present = append(values, s.value), append(present, s)
 			v.N += s.n
 		} else {
-			v.Note = s.why
+			if v.Note == "" || s.censored {
+				v.Note = s.why
+			}
 		}
 	}
 	v.Seeds = len(present)
+	if never := countCensored(samples); never > 0 {
+		if len(samples) > 1 {
+			v.Note = fmt.Sprintf("in %d of %d seeds it %s", never, len(samples), v.Note)
+		}
+		return v // a mean over the others would flatter
+	}
 	switch {
 	case len(present) == 0:
 		return v
@@ -53,6 +62,15 @@ func combine(info MetricInfo, samples []sample) Value {
 		v.Note = "n too small for this percentile"
 	}
 	return v
+}
+
+func countCensored(samples []sample) (n int) {
+	for _, s := range samples {
+		if s.censored {
+			n++
+		}
+	}
+	return n
 }
 
 func exact(v *Value, samples []sample) {

@@ -37,7 +37,12 @@ func shortfall(g Gap) string {
 		facts = append(facts, fmt.Sprintf("%d of its %d failures are answers that the wire says were broken", g.FalseSuccesses, g.Failures))
 	}
 	if g.AllInWindows > 0 && g.InWindows > burst*g.AllInWindows {
-		facts = append(facts, fmt.Sprintf("failures come in bursts, %s of the %d overlap the fault windows, as do %s of all requests", percent(g.InWindows), g.Failures, percent(g.AllInWindows)))
+		// Against the naive product any fault explains a difference, burst or not.
+		lead := "failures come in bursts: "
+		if g.Against == againstNaive {
+			lead = ""
+		}
+		facts = append(facts, fmt.Sprintf("%s%s of the %d failures arrived in the fault windows, as did %s of all requests", lead, percent(g.InWindows), g.Failures, percent(g.AllInWindows)))
 	}
 	if g.SecondAttempts > 0 && g.SecondFailed > burst*g.FirstFailed {
 		facts = append(facts, fmt.Sprintf("a second attempt failed %s of the time, a first one %s", percent(g.SecondFailed), percent(g.FirstFailed)))
@@ -46,9 +51,9 @@ func shortfall(g Gap) string {
 		return strings.Join(facts, "; ")
 	}
 	if g.CommonestClass != "" {
-		return fmt.Sprintf("no burst shows, the commonest error of its %d failures is %s (%s)", g.Failures, g.CommonestClass, percent(g.CommonestShare))
+		return fmt.Sprintf("the commonest error of its %d failures is %s (%s)", g.Failures, g.CommonestClass, percent(g.CommonestShare))
 	}
-	return fmt.Sprintf("no burst shows, %d agent requests failed or were degraded", g.Failures)
+	return fmt.Sprintf("%d agent requests failed or were degraded", g.Failures)
 }
 
 func surplus(g Gap) string {

@@ -27,13 +27,13 @@ func TestExplanations(t *testing.T) {
 		{"agreement with the naive product", v(0.953, 0.945, 0.96), Gap{Against: againstNaive, Expected: 0.951, Difference: 0.002},
 			"agrees with the naive 95.1 %"},
 		{"bursts", v(0.6, 0.55, 0.65), predicted(0.93, -0.33, Gap{Failures: 79, InWindows: 1, AllInWindows: 0.475, FirstFailed: 0.13, FirstAttempts: 700, SecondAttempts: 98, SecondFailed: 0.9}),
-			"is 33.0 points below the 93.0 % that independent attempts predict: failures come in bursts, 100 % of the 79 overlap the fault windows, as do 47.5 % of all requests; a second attempt failed 90.0 % of the time, a first one 13.0 %."},
+			"is 33.0 points below the 93.0 % that independent attempts predict: failures come in bursts: 100 % of the 79 failures arrived in the fault windows, as did 47.5 % of all requests; a second attempt failed 90.0 % of the time, a first one 13.0 %."},
 		{"no window, retries fail alike", v(0.6, 0.55, 0.65), predicted(0.93, -0.33, Gap{Failures: 79, FirstFailed: 0.13, SecondAttempts: 98, SecondFailed: 0.12, CommonestClass: "deadline", CommonestShare: 0.8}),
-			"no burst shows, the commonest error of its 79 failures is deadline (80.0 %)"},
+			"the commonest error of its 79 failures is deadline (80.0 %)"},
 		{"broken answers", v(0.6, 0.55, 0.65), predicted(0.93, -0.33, Gap{Failures: 80, FalseSuccesses: 60}),
 			"60 of its 80 failures are answers that the wire says were broken"},
 		{"degraded only", v(0.6, 0.55, 0.65), predicted(0.93, -0.33, Gap{Failures: 80}),
-			"no burst shows, 80 agent requests failed or were degraded"},
+			"80 agent requests failed or were degraded"},
 		{"fallback lifts", v(1, 0.98, 1), predicted(0.93, 0.07, Gap{FallbackRate: 0.47}),
 			"is 7.0 points above the 93.0 % that independent attempts predict: 47.0 % of its agent requests ended well on a fallback"},
 		{"retries do better", v(1, 0.98, 1), predicted(0.93, 0.07, Gap{FirstFailed: 0.2, SecondAttempts: 50, SecondFailed: 0.02, FallbackRate: 0.01}),
@@ -111,7 +111,7 @@ func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
 		run := *many.Runs[2]
 		run.Config = name
 		many.Runs = append(many.Runs, &run)
-		many.Configs = append(many.Configs, ConfigInfo{name, 3})
+		many.Configs = append(many.Configs, ConfigInfo{name, 3, ""})
 	}
 	for _, in := range []Input{several, many} {
 		for _, width := range []int{80, 100, 110, 300} {

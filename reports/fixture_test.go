@@ -151,7 +151,7 @@ func fixture(t testing.TB, seeds ...uint64) Input {
 		PerCall: []float64{0.99, 0.99, 0.99, 0.99, 0.99},
 	}
 	for _, s := range subjects {
-		in.Configs = append(in.Configs, ConfigInfo{s.name, s.attempts})
+		in.Configs = append(in.Configs, ConfigInfo{s.name, s.attempts, ""})
 		for _, seed := range seeds {
 			in.Runs = append(in.Runs, simulate(s, seed, fixtureN))
 		}

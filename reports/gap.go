@@ -9,7 +9,7 @@ import (
 // gapOf measures what may set a config apart from independent attempts.
 func gapOf(views []*view) Gap {
 	var g Gap
-	var inside, allInside, requests, fallbacks, failed int
+	var inside, allInside, requests, fallbacks int
 	classes := map[string]int{}
 	first, second := tally{}, tally{}
 	for _, v := range views {
@@ -17,23 +17,22 @@ func gapOf(views []*view) Gap {
 		g.FalseSuccesses += v.falseSuccess
 		requests += v.requests
 		fallbacks += v.outcomes[Fallback]
-		for key, n := range v.errors {
-			if key.of == "request" && key.class != "" {
-				classes[key.class] += n
-			}
-		}
-		failed += v.outcomes[Failed]
 		for i := range v.run.Requests {
 			q := &v.run.Requests[i]
 			if q.Warmup {
 				continue
 			}
-			in := overlaps(merged, q.Sched, q.End)
+			// By arrival: a request that takes long overlaps more windows than others,
+			// whatever they do to it.
+			in := within(merged, q.Sched)
 			if in {
 				allInside++
 			}
 			if !q.Outcome.Good() {
 				g.Failures++
+				if q.Class != "" {
+					classes[q.Class]++
+				}
 				if in {
 					inside++
 				}
@@ -51,7 +50,7 @@ func gapOf(views []*view) Gap {
 			g.CommonestClass = class
 		}
 	}
-	g.CommonestShare = ratio(classes[g.CommonestClass], failed)
+	g.CommonestShare = ratio(classes[g.CommonestClass], g.Failures)
 	return g
 }
 
@@ -100,13 +99,8 @@ func mergedWindows(v *view) []span {
 	return merged
 }
 
-func overlaps(spans []span, from, to time.Duration) bool {
-	for _, s := range spans {
-		if from < s.to && to >= s.from {
-			return true
-		}
-	}
-	return false
+func within(spans []span, at time.Duration) bool {
+	return slices.ContainsFunc(spans, func(s span) bool { return s.from <= at && at < s.to })
 }
 
 func ratio(hits, n int) float64 {

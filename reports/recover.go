@@ -2,6 +2,7 @@ package reports
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -23,23 +24,25 @@ func timeToRecover(v *view, l labels) sample {
 	if f.For <= 0 || end >= v.run.Duration {
 		return missing("the fault lasts to the end of the run")
 	}
+	// Before is what ended before this fault and met no other one that comes and goes.
 	var before, after []Request
+	others := mergedWindows(v)
 	for _, q := range v.run.Requests {
 		switch {
 		case q.Warmup:
-		case q.Sched < f.At:
+		case q.Sched < f.At && q.End < f.At && !within(others, q.Sched):
 			before = append(before, q)
 		case q.Sched >= end:
 			after = append(after, q)
 		}
 	}
 	if len(before) == 0 {
-		return missing("nothing was measured before the fault")
+		return missing("nothing without a fault was measured before it")
 	}
 	slices.SortStableFunc(after, func(a, b Request) int { return cmp.Compare(a.Sched, b.Sched) })
 	at, ok := recoveredAt(after, recoverLevel*goodShare(before))
 	if !ok {
-		return missing("did not recover before the end of the run")
+		return sample{value: math.NaN(), why: "did not recover before the end of the run", censored: true}
 	}
 	return number((at - end).Seconds(), len(after))
 }

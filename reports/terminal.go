@@ -135,7 +135,7 @@ func (r *Report) facts() string {
 	parts := []string{plural(len(r.Configs), "config")}
 	for i := range r.Configs {
 		if c := &r.Configs[i]; len(c.Runs) > 0 {
-			parts = append(parts, plural(len(c.Runs), "seed"), fmt.Sprintf("%s each", plural(c.reliability().N, "agent request")), plain(c.Runs[0].Duration)+" s")
+			parts = append(parts, plural(len(c.Runs), "seed"), fmt.Sprintf("%s a config", plural(c.reliability().N, "agent request")), plain(c.Runs[0].Duration)+" s")
 			if c.Runs[0].Closed {
 				parts = append(parts, "closed loop: latency excludes waiting users")
 			}
@@ -236,6 +236,19 @@ func (s *screen) alerts(r *Report) {
 	}
 }
 
+// references names the config that the predictions are made of, and those that have
+// one of their own.
+func (a *Arithmetic) references(r *Report) string {
+	text := a.Reference
+	for i := range r.Configs {
+		name := r.Configs[i].Name
+		if g := a.Gaps[name]; g.Against == againstPredicted && g.Reference != a.Reference {
+			text += fmt.Sprintf("; for %s, whose timeouts differ, in %s", name, g.Reference)
+		}
+	}
+	return text
+}
+
 func (s *screen) arithmetic(r *Report) {
 	a := r.Arithmetic
 	if a == nil {
@@ -250,6 +263,6 @@ func (s *screen) arithmetic(r *Report) {
 		}
 	}
 	if a.Reference != "" {
-		s.text(dim, "  ", "  ", "Independent attempts: the product over the calls of 1 − q^k, q the failed share of first attempts at each primary target (measured in config "+a.Reference+"), k the attempts a config allows.")
+		s.text(dim, "  ", "  ", "Independent attempts: the product over the calls of 1 − q^k, q the failed share of first attempts at each primary target (measured in config "+a.references(r)+"), k the attempts a config allows.")
 	}
 }

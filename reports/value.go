@@ -117,6 +117,7 @@ type sample struct {
 	sorted     []time.Duration // of a percentile
 	q          float64
 	why        string // it is missing
+	censored   bool   // it is missing because it is larger than could be measured
 }
 
 func missing(why string) sample { return sample{value: math.NaN(), why: why} }

@@ -83,7 +83,7 @@ func (w Workload) length(arrivals []Arrival) time.Duration {
 		return w.Warmup + w.Duration
 	case len(arrivals) > 0: // to when one more would have come
 		last := arrivals[len(arrivals)-1].At
-		return last + last/time.Duration(len(arrivals))
+		return last + last/time.Duration(max(1, len(arrivals)-1))
 	}
 	return 0
 }

@@ -26,7 +26,11 @@ func (r *runner) report(steady *reports.SteadyState, runs []*reports.Run, apart 
 		Clock: r.s.Clock, SteadyState: steady, Runs: runs, PerCall: r.s.perCall(), Ablation: apart,
 	}
 	for _, c := range r.s.Configs {
-		in.Configs = append(in.Configs, reports.ConfigInfo{Name: c.Name, MaxAttempts: c.attempts()})
+		timeouts, err := json.Marshal(c.Timeouts)
+		if err != nil {
+			return nil, fmt.Errorf("comparing timeouts: %w", err)
+		}
+		in.Configs = append(in.Configs, reports.ConfigInfo{Name: c.Name, MaxAttempts: c.attempts(), Timeouts: string(timeouts)})
 	}
 	for _, f := range r.s.Faults {
 		in.Faults = append(in.Faults, reports.FaultInfo{
