@@ -179,14 +179,18 @@ func TestToxicsOnBothClocks(t *testing.T) {
 // await waits for an attempt to be recorded, which may be after its client left.
 func (b *bench) await(k seed.Key) {
 	for range 500 {
-		b.mu.Lock()
-		_, ok := b.attempts[k]
-		b.mu.Unlock()
-		if ok {
+		if !b.attempt(k).Delivery.Start.IsZero() {
 			return
 		}
 		time.Sleep(10 * ms)
 	}
+}
+
+// attempt gives what is recorded of an attempt so far.
+func (b *bench) attempt(k seed.Key) Attempt {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.attempts[k]
 }
 
 func kindOf(params any) string {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,10 +19,13 @@ import (
 type trapped struct {
 	network.Memory
 	where string
+	set   atomic.Bool
 }
 
+func (n *trapped) at(where string) bool { return n.set.Load() && n.where == where }
+
 func (n *trapped) Dial(ctx context.Context, address string) (net.Conn, error) {
-	if n.where == "dial" {
+	if n.at("dial") {
 		panic("trapped: dial")
 	}
 	return n.Memory.Dial(ctx, address)
@@ -29,6 +33,9 @@ func (n *trapped) Dial(ctx context.Context, address string) (net.Conn, error) {
 
 func (n *trapped) Listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := n.Memory.Listen(ctx, address)
+	if n.where != "server" {
+		return l, err
+	}
 	return trappedListener{l, n}, err
 }
 
@@ -43,7 +50,7 @@ type trappedPort struct {
 }
 
 func (p trappedPort) Listen(ctx context.Context) (net.Listener, error) {
-	if p.n.where == "listen again" {
+	if p.n.at("listen again") {
 		panic("trapped: listen again")
 	}
 	l, err := p.Port.Listen(ctx)
@@ -60,7 +67,7 @@ type trappedListener struct {
 
 func (l trappedListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	if err == nil && (l.n.where == "port" || l.n.where == "server") {
+	if err == nil && (l.n.at("port") || l.n.at("server")) {
 		conn.Close()
 		panic("trapped: " + l.n.where)
 	}
@@ -73,7 +80,7 @@ func TestPanicsComeBackFromClose(t *testing.T) {
 	for _, where := range []string{"dial", "listen again", "port", "server", "responder", "journal", "lift"} {
 		t.Run(where, func(t *testing.T) {
 			err := virtual.Run(func() error {
-				n := &trapped{}
+				n := &trapped{where: where}
 				e, err := Open(context.Background(), Config{
 					Network: n, Target: anOpenAI,
 					Faults: []Spec{{Type: "down", At: time.Second, For: time.Second}, {Type: "latency", Params: &Latency{Latency: ms}}, {Type: "hang", Probability: ptr(0)}},
@@ -93,7 +100,7 @@ func TestPanicsComeBackFromClose(t *testing.T) {
 					return err
 				}
 				e.Arm(time.Now())
-				n.where = where
+				n.set.Store(true)
 				if where == "lift" {
 					e.held[&flight{cancel: func(error) { panic("trapped: lift") }}] = true
 				} else if where != "listen again" {

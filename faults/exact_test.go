@@ -115,7 +115,7 @@ func TestSlowCloseHoldsBackTheClientsEnd(t *testing.T) {
 		time.Sleep(300 * ms)
 		conn.Close()
 		b.await(k)
-		if d := b.attempts[k].Delivery; d.Left.Sub(began) != 450*ms || d.Content != 2 {
+		if d := b.attempt(k).Delivery; d.Left.Sub(began) != 450*ms || d.Content != 2 {
 			t.Errorf("left after %v, %+v", d.Left.Sub(began), d)
 		}
 	})
@@ -138,7 +138,7 @@ func TestARequestThatCrossesAnEdgeIsNamed(t *testing.T) {
 		}
 		b.await(second)
 		conn.Close()
-		if named := b.attempts[second].Faults; fmt.Sprint(named) != "[latency]" || b.Fired()["latency"] != 1 || len(b.attempts[first].Faults) != 0 {
+		if named := b.attempt(second).Faults; fmt.Sprint(named) != "[latency]" || b.Fired()["latency"] != 1 || len(b.attempt(first).Faults) != 0 {
 			t.Errorf("named %v, fired %v", named, b.Fired())
 		}
 	})
@@ -172,7 +172,7 @@ func TestLiftEndsHeldRequestsInTheOrderOfTheirKeys(t *testing.T) {
 		b.Lift()
 		time.Sleep(time.Second)
 		for i := range uint64(3) {
-			if d := b.attempts[seed.Key{Request: i + 1}].Delivery; d.Finish.Sub(lifted) != time.Duration(i+1) || !d.Left.IsZero() {
+			if d := b.attempt(seed.Key{Request: i + 1}).Delivery; d.Finish.Sub(lifted) != time.Duration(i+1) || !d.Left.IsZero() {
 				t.Errorf("request %d ended %v after the lift: %+v", i+1, d.Finish.Sub(lifted), d)
 			}
 		}

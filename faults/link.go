@@ -38,7 +38,7 @@ type link struct {
 
 	mu        sync.Mutex
 	listener  net.Listener // nil while down
-	refusedBy string       // the down fault that closed the listener
+	refusedBy string       // the down fault that closed the listener last
 	closed    bool
 	accepted  int
 	byAddr    map[string]*linkConn // by the address that the server sees
@@ -70,7 +70,7 @@ func (l *link) listen(listener net.Listener) {
 		_ = listener.Close()
 		return
 	}
-	l.listener, l.refusedBy = listener, ""
+	l.listener = listener
 	l.start(func() { l.accept(listener) })
 }
 
@@ -159,7 +159,8 @@ func (l *link) admit(client net.Conn) {
 	l.start(c.run)
 }
 
-// refusal names the down fault that keeps the listener closed; "" if none does.
+// refusal names the down fault by which a connection was refused just now, when its
+// window may be over already; "" if there was none.
 func (l *link) refusal() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

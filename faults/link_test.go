@@ -245,7 +245,7 @@ func TestAStalledClientCannotHoldUpAChange(t *testing.T) {
 		began, k := time.Now(), seed.Key{Request: 1}
 		conn := b.send(t, k) // and never reads
 		b.await(k)
-		if left := b.attempts[k].Delivery.Left.Sub(began); left != 300*time.Millisecond+1+changeTimeout {
+		if left := b.attempt(k).Delivery.Left.Sub(began); left != 300*time.Millisecond+1+changeTimeout {
 			t.Errorf("the client counts as gone after %v", left)
 		}
 		conn.Close()
