@@ -22,7 +22,6 @@ type geminiChunks struct {
 	// before and after stand around a chunk: SSE's framing, or an array's.
 	before, after string
 	tail          string // of a chunk that is not the last
-	open          bool
 }
 
 func geminiRenderReply(q Request, r Reply) []byte {

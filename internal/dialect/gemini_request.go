@@ -14,7 +14,6 @@ import (
 type geminiParser struct {
 	parser
 	system string
-	model  string // in the path
 }
 
 func geminiParseRequest(r *exchange.Request) (Request, *Error) {
