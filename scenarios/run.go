@@ -232,36 +232,7 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 	a.hear = r.hear
 	b.arm(t0)
 	length := w.length(arrivals) // 0: as long as the requests of a closed loop take
-	end := start.Add(length)
-	var stopped time.Time
-	base, giveUp := untilInterrupted(ctx)
-	defer giveUp()
-	var measuring sync.Once
-	send := sender{
-		start: start, arrivals: arrivals,
-		do: func(i uint64, arr Arrival, sched time.Time) {
-			// A deadline for each request: no two of them end at one instant.
-			last := end.Add(drainLimit + residue(int(i)) + drainResidue)
-			if arr.At >= w.Warmup {
-				measuring.Do(func() { r.enter("measuring") })
-			}
-			inner, cancel := context.WithDeadlineCause(base, last, errUnfinished)
-			defer cancel()
-			a.request(inner, i, arr, sched)
-		},
-		sent: func() {
-			stopped = time.Now()
-			r.enter("draining")
-		},
-	}
-	switch {
-	case w.Closed != nil && length == 0:
-		send.closed(ctx, w.Closed, t0, w.Requests, time.Time{})
-	case w.Closed != nil:
-		send.closed(ctx, w.Closed, t0, w.Requests, end)
-	default:
-		send.open(ctx)
-	}
+	stopped := r.drive(ctx, a, arrivals, start, length)
 	a.close()
 	closing := b.close()
 	a.stack.Breakers() // tells of those that have become half-open since their last call
@@ -278,6 +249,45 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 	run.Fired = b.fired()
 	b.join(run)
 	return run, nil
+}
+
+// drive lets the agent requests arrive, waits until all have ended, and returns when
+// the last was sent. Requests outlive an interrupt by interruptLimit and the last
+// arrival by drainLimit; each has a deadline of its own, so that no two of them end at
+// one instant.
+func (r *runner) drive(ctx context.Context, a *agent, arrivals []Arrival, start time.Time, length time.Duration) (stopped time.Time) {
+	w, end := r.s.Workload, start.Add(length)
+	base, giveUp := untilInterrupted(ctx)
+	defer giveUp()
+	var measuring sync.Once
+	send := sender{
+		start: start, arrivals: arrivals,
+		do: func(i uint64, arr Arrival, sched time.Time) {
+			if arr.At >= w.Warmup {
+				measuring.Do(func() { r.enter("measuring") })
+			}
+			last := end.Add(drainLimit)
+			if length == 0 {
+				last = sched.Add(closedLimit)
+			}
+			inner, cancel := context.WithDeadlineCause(base, last.Add(residue(int(i))+drainResidue), errUnfinished)
+			defer cancel()
+			a.request(inner, i, arr, sched)
+		},
+		sent: func() {
+			stopped = time.Now()
+			r.enter("draining")
+		},
+	}
+	if w.Closed == nil {
+		send.open(ctx)
+		return stopped
+	}
+	if length == 0 {
+		end = time.Time{}
+	}
+	send.closed(ctx, w.Closed, start.Add(w.Warmup), w.Requests, end)
+	return stopped
 }
 
 // errUnfinished is why a request was given up at the end of the run.
