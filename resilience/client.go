@@ -161,7 +161,11 @@ func (a *attempt) run(c *Client) error {
 func (a *attempt) refusedBy(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // the status alone is enough
 	e := a.dialect.DecodeError(resp.StatusCode, body)
-	return ClassifyStatus(resp.StatusCode, resp.Header, e.Type+" "+e.Code, e.Message)
+	classified := ClassifyStatus(resp.StatusCode, resp.Header, e.Type+" "+e.Code, e.Message)
+	if classified.RetryAfter == 0 {
+		classified.RetryAfter = e.RetryAfter // Gemini says it in the body
+	}
+	return classified
 }
 
 func (a *attempt) unary(resp *http.Response) error {

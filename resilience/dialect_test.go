@@ -37,7 +37,7 @@ func (s *speaker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.status != 0 {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(s.status)
-		_, _ = w.Write(s.dialect.RenderError(dialect.Error{Status: s.status, Message: "no"}))
+		_, _ = w.Write(s.dialect.RenderError(dialect.Error{Status: s.status, Message: "no", RetryAfter: 3 * time.Second}))
 		return
 	}
 	w.Header().Set("Content-Type", q.ContentType())
@@ -124,6 +124,11 @@ func TestClientBelievesNoDialectTooMuch(t *testing.T) {
 		for status, class := range map[int]Class{401: ClassAuth, 429: ClassRateLimit, 500: ClassServer, 400: ClassRequest} {
 			s.status = status
 			want(http.StatusText(status), class)
+		}
+		if s.dialect.Name == "gemini" {
+			if _, err := complete(q); AsError(t.Context(), err).RetryAfter != 3*time.Second {
+				t.Errorf("the wait in the body is lost: %+v", err)
+			}
 		}
 		s.status = s.dialect.Refusals.Overloaded.Status
 		q.Stream = true
