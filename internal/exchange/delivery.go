@@ -34,6 +34,17 @@ func begin(s Script) delivery {
 	return delivery{d: Delivery{End: s.End, Start: now}, due: now}
 }
 
+// start lets the script wait for its start; it reports false when ctx ended first.
+func (p *delivery) start(ctx context.Context, s *Script) bool {
+	if s.Start == nil {
+		return true
+	}
+	more, ok := s.Start(ctx)
+	s.Wait += more
+	p.due = time.Now()
+	return ok
+}
+
 // count notes that a step of this kind was written.
 func (p *delivery) count(k Kind) {
 	switch k {

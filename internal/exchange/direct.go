@@ -33,7 +33,7 @@ func (h Handler) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	s := h.respond(nil, r)
 	b := &body{ctx: ctx, script: s, delivery: begin(s)}
-	if s.Wait > 0 && b.ahead(s.Wait) && !b.sleep(ctx) {
+	if !b.start(ctx, &b.script) || b.script.Wait > 0 && b.ahead(b.script.Wait) && !b.sleep(ctx) {
 		b.close(true)
 		return nil, context.Cause(ctx)
 	}

@@ -89,7 +89,7 @@ type player struct {
 
 // perform reports whether the client left before the end.
 func (p *player) perform(ctx context.Context) (gone bool) {
-	if !p.wait(ctx, p.script.Wait) {
+	if !p.start(ctx, &p.script) || !p.wait(ctx, p.script.Wait) {
 		return true
 	}
 	if p.script.Silent {

@@ -61,6 +61,10 @@ func (e End) String() string { return [...]string{"close", "cut", "reset", "hold
 type Script struct {
 	Status int         // 0 means 200
 	Header http.Header // may be nil; owned by the script
+	// Start, if not nil, is called once before anything else. It may wait, until the
+	// work on the reply begins: all other waits count from its return. It gives what
+	// is added to Wait, and false if ctx ended first.
+	Start func(ctx context.Context) (more time.Duration, ok bool)
 	// Wait is the time before status and header are written.
 	Wait time.Duration
 	// Silent scripts send no status and no header: they hold, cut or reset at once

@@ -103,6 +103,14 @@ func (c Count) Draw(s *Stream) int {
 	return max(1, int(math.Round(Quantiles(c).Draw(s))))
 }
 
+// Usual is the count that 99 of 100 draws of the usual mode do not exceed.
+func (c Count) Usual() int {
+	if c.P99 > 0 {
+		return max(1, int(math.Ceil(c.P99)))
+	}
+	return max(1, int(math.Ceil(c.P50*math.Exp(z99*defaultSigma))))
+}
+
 // Validate reports impossible quantiles.
 func (c Count) Validate() error { return Quantiles(c).Validate() }
 
