@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -24,6 +25,7 @@ type runFlags struct {
 	ablate     string
 	sequential bool
 	out        string
+	records    bool
 	strict     bool
 	progress   string
 	noColor    bool
@@ -58,6 +60,7 @@ A first Ctrl-C ends the run early with a partial report; a second one kills.`,
 	flags.StringVar(&f.ablate, "ablate", "", "a config to take apart: what each of its patterns buys, alone and in the company of the others")
 	flags.BoolVar(&f.sequential, "sequential", false, "on the wall clock, run the configs one after the other, not side by side")
 	flags.StringVar(&f.out, "out", "", "folder for the report (default chaos-out/SCENARIO-TIME); - prints report.json alone to standard output")
+	flags.BoolVar(&f.records, "records", false, "write "+reports.RecordsFile+" too: every request, call and attempt")
 	flags.BoolVar(&f.strict, "strict", false, "exit 4 also when an interval straddles its bound")
 	flags.StringVar(&f.progress, "progress", "auto", "auto, tty (bars), plain (lines) or none, on standard error")
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours, whatever the terminal can do")
@@ -69,6 +72,8 @@ func (f runFlags) check(c *cobra.Command, scenarios int) error {
 	switch {
 	case c.Flags().Changed("repeat") && f.repeat < 1:
 		return usageError{fmt.Errorf("--repeat must be at least 1, not %d", f.repeat)}
+	case f.out == toStdout && f.records:
+		return usageError{errors.New("--records needs a folder, not --out -")}
 	case f.out == toStdout && scenarios > 1:
 		return usageError{errors.New("--out - takes one scenario: standard output holds one report")}
 	}
@@ -189,11 +194,12 @@ func deliver(c *cobra.Command, r *reports.Report, f runFlags, into folder) error
 	if err := reports.WriteFolder(into.path, r); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	width, ok := terminalWidth(stdout)
-	if !ok {
-		width = defaultWidth
+	if f.records {
+		if err := writeRecords(filepath.Join(into.path, reports.RecordsFile), r); err != nil {
+			return err
+		}
 	}
-	err := reports.RenderTerminal(stdout, r, colored(stdout, f.noColor, os.Getenv), width)
+	err := writeText(stdout, r, f.noColor)
 	fmt.Fprintf(c.ErrOrStderr(), "chaos: report written to %s\n", into.path)
 	return err
 }
