@@ -94,6 +94,16 @@ func (c *Circuit) State() State {
 	return state
 }
 
+// Refuses tells for how long it will admit nobody; 0 if it admits, or may.
+func (c *Circuit) Refuses() time.Duration {
+	if c.State() != Open {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(0, c.machine.wait(time.Since(c.born)))
+}
+
 // Force holds the breaker open or closed, whatever comes, until it is set to Auto
 // again: from open by way of half-open.
 func (c *Circuit) Force(f Force) {

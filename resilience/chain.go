@@ -133,7 +133,16 @@ type ChainError struct {
 // Error implements error.
 func (e *ChainError) Error() string {
 	first := e.Attempts[0]
-	s := fmt.Sprintf("all %d attempts failed, first %v", len(e.Attempts), first)
+	made := 0
+	for _, a := range e.Attempts {
+		if a.Class != ClassOpen {
+			made++
+		}
+	}
+	s := fmt.Sprintf("all %d attempts failed, first %v", made, first)
+	if made == 0 {
+		s = fmt.Sprintf("no target was tried, first %v", first)
+	}
 	if rest := e.Attempts[len(e.Attempts)-1]; rest != first {
 		s += fmt.Sprintf("; last %v", rest)
 	}

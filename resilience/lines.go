@@ -43,6 +43,12 @@ func (s *Stack) newLine(words []string, p part) *line {
 		switch {
 		case word == "retry" && s.cfg.Retry != nil:
 			r := &Retrier{Config: *s.cfg.Retry, Target: p.target, Op: p.op, Seed: s.options.Seed, Budget: budget, Observe: s.options.Observe}
+			r.Refuses = func() time.Duration {
+				if l.circuit == nil {
+					return 0
+				}
+				return l.circuit.Refuses()
+			}
 			if p.spec != nil {
 				r.Retryable = p.spec.safe
 			}

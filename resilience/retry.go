@@ -20,7 +20,10 @@ type Retrier struct {
 	Retryable func(*Error) bool
 	// Budget bounds the retries over all calls; nil does not. Share it between what
 	// attempts the same target.
-	Budget  *Budget
+	Budget *Budget
+	// Refuses tells for how long the breaker inside will refuse; no wait that would end
+	// before then is begun. nil means that there is none.
+	Refuses func() time.Duration
 	Observe Observer
 
 	unkeyed atomic.Uint64 // numbers the calls whose context has no key
@@ -28,7 +31,8 @@ type Retrier struct {
 
 // Do implements Policy. It never sleeps past the deadline of ctx: if the next wait
 // would end later it stops at once, and the error contains ErrDeadline besides the
-// failures. A budget that is spent refuses before the wait, too, with ErrBudget. After more than one attempt the error is a *ChainError.
+// failures. A budget that is spent refuses before the wait, too, with ErrBudget.
+// After more than one attempt the error is a *ChainError.
 func (r *Retrier) Do(ctx context.Context, op Op) error {
 	var attempts []*Error
 	key, prev := seed.Key{}, r.Config.BaseDelay
@@ -58,6 +62,9 @@ func (r *Retrier) Do(ctx context.Context, op Op) error {
 		}
 		if deadline, ok := ctx.Deadline(); ok && wait >= time.Until(deadline) {
 			return joined(attempts, ErrDeadline)
+		}
+		if r.Refuses != nil && r.Refuses() > wait {
+			return joined(attempts, nil) // the wait would end in a refusal
 		}
 		if !r.Budget.Take() {
 			r.Observe.emit(Event{Kind: BudgetSpent, Key: keyOf(ctx), Op: r.Op, Target: r.Target,

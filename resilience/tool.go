@@ -73,7 +73,7 @@ func endedOr(ctx context.Context, err error) error {
 // uncertain are the failures in which a tool did not say what became of the request.
 var uncertain = map[Class]bool{
 	ClassConnect: true, ClassReset: true, ClassTruncated: true, ClassMalformed: true, ClassTimeout: true,
-	ClassFirstToken: true, ClassStreamIdle: true, ClassDeadline: true, ClassCancelled: true,
+	ClassFirstToken: true, ClassStreamIdle: true, ClassDeadline: true, ClassCancelled: true, ClassServer: true,
 }
 
 // unknowns is the policy around a tool that must not run twice: a failure that
@@ -87,7 +87,9 @@ func (unknowns) Do(ctx context.Context, op Op) error {
 		return nil
 	}
 	e := AsError(ctx, err)
-	if e.Unsent || e.Status != 0 || !uncertain[e.Class] {
+	// A status is the tool's own word, except where a gateway or a crash speaks for it.
+	answered := e.Status != 0 && (e.Class != ClassServer || e.Status == http.StatusServiceUnavailable)
+	if e.Unsent || answered || !uncertain[e.Class] {
 		return e
 	}
 	return &Error{Class: ClassToolUnknown, Target: e.Target, Message: "the tool may have run", Cause: e}
