@@ -29,10 +29,11 @@ const bytesPerToken = 4
 // (the model refuses) or "failure" (the answer breaks off, or fails as a whole).
 const Outcome = "Chaos-Outcome"
 
-// asked is what a request's headers say about the answer.
+// asked is what a request's headers, and the rules, say about the answer.
 type asked struct {
 	tokens  int    // 0: drawn
 	outcome string // "", refusal or failure
+	rule    *rule  // that answers instead; nil: none
 }
 
 func askedOf(h http.Header) (a asked, err error) {
@@ -74,6 +75,11 @@ func (s *ProviderServer) compose(m *model, key seed.Key, q *dialect.Request, wan
 	if q.Thinking {
 		draw := s.open("mock/thinking", key)
 		a.think(q, prose(&draw, 8+draw.IntN(17), true))
+	}
+	if want.rule != nil {
+		draw := s.open("mock/arguments", key)
+		a.follow(want.rule, q, &ids, &draw, s.dialect.CallPrefix)
+		return a
 	}
 	if tool := s.demanded(key, q); tool != nil && want.outcome != "refusal" {
 		a.call(q, tool, s.dialect.CallPrefix+letters(&ids, 24), s.open("mock/arguments", key))

@@ -20,29 +20,36 @@ func (s *ProviderServer) chat(r *request) exchange.Script {
 	if m == nil {
 		return s.reject(r, s.dialect.Refusals.UnknownModel(q.Model))
 	}
-	if n := inputTokens(&q); m.Context > 0 && n > m.Context {
-		return s.reject(r, s.dialect.Refusals.TooLong(n, m.Context))
+	input := inputTokens(&q)
+	if m.Context > 0 && input > m.Context {
+		return s.reject(r, s.dialect.Refusals.TooLong(input, m.Context))
 	}
-	asked, err := askedOf(r.HTTP.Header)
+	want, err := askedOf(r.HTTP.Header)
 	if err != nil {
 		return s.reject(r, invalid(http.StatusBadRequest, err.Error()))
 	}
-	draw := s.open(m.ttft, r.key)
-	ttft := m.TTFT.Draw(&draw)
-	if script, failed := s.failure(r, ttft); failed {
-		return script
+	j, refusal, ok := s.admit(r, q.Model, dialect.Usage{Input: input, Output: m.estimate(&q)})
+	if !ok {
+		return refusal
 	}
-	a := s.compose(m, r.key, &q, asked)
-	gaps := s.open(m.gap, r.key)
+	now := weatherAt(m.Over, s.age())
+	ttft := s.firstToken(m, r.key, input, now)
+	if script, failed := s.failure(r, ttft, now.errorRate); failed {
+		return s.carry(r, j, script, product{time: script.Wait})
+	}
+	if want.rule = firstFit(s.rules, r.key, &q); want.rule != nil && want.rule.Error != nil {
+		script := s.reject(r, want.rule.Error.error())
+		script.Wait = ttft
+		return s.carry(r, j, script, product{time: ttft})
+	}
+	a := s.compose(m, r.key, &q, want)
 	if a.reply.Err != nil {
 		a.reply.Err.RequestID = s.requestID(r)
 	}
 	if q.Stream {
-		return s.stream(r, &q, a, ttft, m.Gap, gaps)
+		return s.stream(r, j, &q, a, m, ttft, now)
 	}
-	for range a.reply.Usage.Output - 1 {
-		ttft += m.Gap.Draw(&gaps)
-	}
+	gaps := s.gaps(m, r.key, a.reply.Usage.Output-1, now)
 	a.reply.Text = strings.Join(a.pieces, "")
 	var script exchange.Script
 	if a.reply.Err != nil && !q.TellsFailure() {
@@ -50,25 +57,50 @@ func (s *ProviderServer) chat(r *request) exchange.Script {
 	} else {
 		script = s.json(r, http.StatusOK, s.dialect.RenderReply(q, a.reply))
 	}
-	script.Wait = ttft
-	return script
+	script.Wait = ttft + gaps
+	return s.carry(r, j, script, product{script.Wait, gaps, a.reply.Usage})
+}
+
+// estimate is how many tokens the answer may have, as far as the provider knows.
+func (m *model) estimate(q *dialect.Request) int {
+	n := m.usual
+	if q.MaxTokens > 0 {
+		n = q.MaxTokens
+	}
+	return min(n, maxOutputTokens) * max(1, q.Choices)
+}
+
+// firstToken draws the time to the first token.
+func (s *ProviderServer) firstToken(m *model, key seed.Key, input int, now weather) time.Duration {
+	draw := s.open(m.ttft, key)
+	return stretched(m.TTFT.Draw(&draw)+time.Duration(input)*m.Prefill, now.ttft)
+}
+
+// gaps is the sum of the first n gaps of an answer.
+func (s *ProviderServer) gaps(m *model, key seed.Key, n int, now weather) (sum time.Duration) {
+	draw := s.open(m.gap, key)
+	for range n {
+		sum += stretched(m.Gap.Draw(&draw), now.gap)
+	}
+	return sum
 }
 
 // stream is the script of a streamed answer: the first token comes after ttft, the
-// others each after a gap.
-func (s *ProviderServer) stream(r *request, q *dialect.Request, a answer, ttft time.Duration, gap seed.Latency, gaps seed.Stream) exchange.Script {
+// others each after a gap, as long as the load at its beginning makes it.
+func (s *ProviderServer) stream(r *request, j job, q *dialect.Request, a answer, m *model, ttft time.Duration, now weather) exchange.Script {
 	if a.reply.Err != nil {
 		a.pieces = a.pieces[:(len(a.pieces)+1)/2]
 	}
 	steps := s.dialect.RenderStream(*q, a.reply, a.pieces)
-	return exchange.Script{
+	gaps := s.open(m.gap, r.key)
+	script := exchange.Script{
 		Header: s.header(r, q.ContentType()),
 		Wait:   ttft,
 		Steps: func(yield func(exchange.Step) bool) {
 			first := true
 			for _, step := range steps {
 				if step.Kind == exchange.Content && !first {
-					step.Wait = gap.Draw(&gaps)
+					step.Wait = stretched(m.Gap.Draw(&gaps), now.gap*s.stretch())
 				}
 				first = first && step.Kind != exchange.Content
 				if !yield(step) {
@@ -77,6 +109,11 @@ func (s *ProviderServer) stream(r *request, q *dialect.Request, a answer, ttft t
 			}
 		},
 	}
+	p := product{time: ttft, usage: a.reply.Usage}
+	if s.keeps() {
+		p.time += s.gaps(m, r.key, a.reply.Usage.Output-1, now)
+	}
+	return s.carry(r, j, script, p)
 }
 
 // count answers how many tokens a chat request has.

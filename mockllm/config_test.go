@@ -2,6 +2,7 @@ package mockllm
 
 import (
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ func TestDefaults(t *testing.T) {
 		Gap:    seed.Constant(time.Millisecond),
 		Tokens: seed.Count{P50: 60, P99: 200},
 	}
-	if p.Dialect != "openai" || p.Models["a"] != want {
+	if p.Dialect != "openai" || !reflect.DeepEqual(p.Models["a"], want) {
 		t.Errorf("%+v", p)
 	}
 	if err := p.Validate(); err != nil {
@@ -35,15 +36,22 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 	p := Provider{
 		Dialect:   "morse",
 		ErrorRate: 1.5,
-		Models:    map[string]Model{"b": {Tokens: seed.Count{P50: -1}}, "a": {TTFT: bad, Gap: bad}},
+		RateLimit: &RateLimit{RPM: -1},
+		Capacity:  &Capacity{LoadFactor: 1, Abandoned: "drop"},
+		Replies:   []Rule{{Text: "a"}, {Matches: "(", Text: "b"}},
+		Models: map[string]Model{
+			"b": {Tokens: seed.Count{P50: -1}, Over: []Phase{{TTFT: 1, Gap: 1}, {TTFT: 1, Gap: -1}}},
+			"a": {TTFT: bad, Gap: bad, Prefill: -1},
+		},
 	}
-	tool := Tool{Latency: bad, ErrorRate: math.NaN()}
+	tool := Tool{Latency: bad, ErrorRate: math.NaN(), Flaws: &Flaws{Crash: 0.6, Empty: 0.6}}
 	for what, c := range map[string]struct {
 		err   error
 		paths []string
 	}{
-		"provider": {p.Validate(), []string{"dialect: ", "errorRate: ", "models.a.ttft: ", "models.a.gap: ", "models.b.tokens: "}},
-		"tool":     {tool.Validate(), []string{"latency: ", "errorRate: "}},
+		"provider": {p.Validate(), []string{"dialect: ", "errorRate: ", "rateLimit.rpm: ", "capacity.concurrency: ",
+			"replies[1].matches: ", "models.a.ttft: ", "models.a.gap: ", "models.a.prefill: ", "models.b.tokens: ", "models.b.over[1].gap: "}},
+		"tool": {tool.Validate(), []string{"latency: ", "errorRate: ", "flaws.crash: "}},
 	} {
 		lines := strings.Split(c.err.Error(), "\n")
 		if len(lines) != len(c.paths) {

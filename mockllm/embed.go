@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 
+	"github.com/agentchaos/chaos/internal/dialect"
 	"github.com/agentchaos/chaos/internal/exchange"
 	"github.com/agentchaos/chaos/internal/seed"
 )
@@ -19,22 +20,28 @@ func (s *ProviderServer) embed(r *request) exchange.Script {
 	if m == nil {
 		return s.reject(r, s.dialect.Refusals.UnknownModel(q.Model))
 	}
-	draw := s.open(m.ttft, r.key)
-	ttft := m.TTFT.Draw(&draw)
-	if script, failed := s.failure(r, ttft); failed {
-		return script
-	}
-	vectors := make([][]float32, len(q.Texts))
-	tokens := q.Tokens
-	for i, text := range q.Texts {
-		vectors[i] = s.vector(text, q.Dimensions)
-		if q.Tokens == 0 {
-			tokens += countTokens(len(text))
+	usage := dialect.Usage{Input: q.Tokens}
+	if q.Tokens == 0 {
+		for _, text := range q.Texts {
+			usage.Input += countTokens(len(text))
 		}
 	}
-	script := s.json(r, http.StatusOK, s.dialect.RenderEmbedding(q, vectors, tokens))
+	j, refusal, ok := s.admit(r, q.Model, usage)
+	if !ok {
+		return refusal
+	}
+	now := weatherAt(m.Over, s.age())
+	ttft := s.firstToken(m, r.key, usage.Input, now)
+	if script, failed := s.failure(r, ttft, now.errorRate); failed {
+		return s.carry(r, j, script, product{time: script.Wait})
+	}
+	vectors := make([][]float32, len(q.Texts))
+	for i, text := range q.Texts {
+		vectors[i] = s.vector(text, q.Dimensions)
+	}
+	script := s.json(r, http.StatusOK, s.dialect.RenderEmbedding(q, vectors, usage.Input))
 	script.Wait = ttft
-	return script
+	return s.carry(r, j, script, product{time: ttft, usage: usage})
 }
 
 // vector is a text's embedding: of length 1, the same for the same text, and about

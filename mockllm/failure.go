@@ -27,9 +27,10 @@ var broken = dialect.Error{
 
 // failure draws whether the attempt meets an error of the provider's own, and
 // which. It comes at some time before the first token would have.
-func (s *ProviderServer) failure(r *request, ttft time.Duration) (exchange.Script, bool) {
+// more is the model's chance of errors beside the provider's.
+func (s *ProviderServer) failure(r *request, ttft time.Duration, more float64) (exchange.Script, bool) {
 	draw := s.open(s.errors, r.key)
-	if !draw.Chance(s.config.ErrorRate) {
+	if !draw.Chance(either(s.config.ErrorRate, more)) {
 		return exchange.Script{}, false
 	}
 	wait := time.Duration(draw.Float64() * float64(ttft))

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/agentchaos/chaos/internal/dialect"
@@ -21,6 +22,11 @@ type ProviderServer struct {
 	seed      uint64
 	dialect   *dialect.Dialect
 	models    map[string]*model
+	unnamed   Model // every model, if there are no models
+	rules     []rule
+	limits    *limits   // nil: none
+	capacity  *capacity // nil: unlimited
+	began     atomic.Int64
 	strangers seed.Strangers
 }
 
@@ -28,6 +34,8 @@ type ProviderServer struct {
 type model struct {
 	Model
 	ttft, gap, tokens, text string
+
+	usual int // tokens of an answer, at most, but for one in a hundred
 }
 
 // NewProvider returns the provider called name, whose config has its defaults and
@@ -43,6 +51,15 @@ func NewProvider(name string, p Provider, seed uint64) *ProviderServer {
 	if s.dialect == nil {
 		panic("mockllm: provider " + name + " has an unknown dialect " + p.Dialect)
 	}
+	s.Begin(time.Now())
+	s.unnamed.SetDefaults()
+	s.rules = compile(p.Replies)
+	if p.RateLimit != nil {
+		s.limits = newLimits(*p.RateLimit)
+	}
+	if p.Capacity != nil {
+		s.capacity = newCapacity(*p.Capacity)
+	}
 	s.models = make(map[string]*model, len(p.Models))
 	for id, m := range p.Models {
 		s.models[id] = s.newModel(id, m)
@@ -52,7 +69,16 @@ func NewProvider(name string, p Provider, seed uint64) *ProviderServer {
 
 func (s *ProviderServer) newModel(id string, m Model) *model {
 	at := s.name + "/" + id
-	return &model{m, "mock/ttft/" + at, "mock/gap/" + at, "mock/tokens/" + at, "mock/text/" + at}
+	return &model{m, "mock/ttft/" + at, "mock/gap/" + at, "mock/tokens/" + at, "mock/text/" + at, m.Tokens.Usual()}
+}
+
+// Begin sets the instant from which the phases of the models count; it is that of
+// NewProvider until then.
+func (s *ProviderServer) Begin(t0 time.Time) { s.began.Store(t0.UnixNano()) }
+
+// age is the time since Begin.
+func (s *ProviderServer) age() time.Duration {
+	return time.Duration(time.Now().UnixNano() - s.began.Load())
 }
 
 // Handler serves the provider over HTTP.
@@ -70,14 +96,16 @@ func (s *ProviderServer) Inspect(r *exchange.Request) {
 // request is one that is being answered.
 type request struct {
 	*exchange.Request
-	key   seed.Key // names the attempt
-	route dialect.Route
+	key     seed.Key // names the attempt
+	route   dialect.Route
+	account credential     // zero if there are no rate limits
+	limits  dialect.Limits // as its reply states them
 }
 
 // Respond implements exchange.Responder.
 func (s *ProviderServer) Respond(ctx context.Context, r *exchange.Request) exchange.Script {
 	path := r.HTTP.URL.Path
-	q := &request{Request: r, key: s.key(ctx, r), route: s.dialect.Route(path)}
+	q := &request{Request: r, key: s.key(ctx, r), route: s.dialect.Route(path), limits: plenty}
 	method := q.route.Endpoint.Method()
 	switch {
 	case q.route.Endpoint == dialect.None:
@@ -88,6 +116,10 @@ func (s *ProviderServer) Respond(ctx context.Context, r *exchange.Request) excha
 		return script
 	case s.dialect.APIKey(r.HTTP) == "":
 		return s.reject(q, s.dialect.Refusals.NoKey)
+	}
+	if s.limits != nil {
+		q.account = hashKey(s.dialect.APIKey(r.HTTP))
+		q.limits = s.limits.state(time.Now(), q.account)
 	}
 	switch q.route.Endpoint {
 	case dialect.Count:
@@ -115,9 +147,7 @@ func (s *ProviderServer) lookup(id string) *model {
 	if m := s.models[id]; m != nil || len(s.models) > 0 {
 		return m
 	}
-	var m Model
-	m.SetDefaults()
-	return s.newModel(id, m)
+	return s.newModel(id, s.unnamed)
 }
 
 func (s *ProviderServer) showModel(q *request) exchange.Script {
@@ -148,7 +178,7 @@ func (s *ProviderServer) requestID(q *request) string {
 func (s *ProviderServer) header(q *request, contentType string) http.Header {
 	h := make(http.Header, 16)
 	h["Content-Type"] = []string{contentType}
-	limits := plenty
+	limits := q.limits
 	limits.Whole = q.route.Azure
 	s.dialect.Header(h, s.requestID(q), limits)
 	return h
@@ -165,11 +195,13 @@ func (s *ProviderServer) json(q *request, status int, body []byte) exchange.Scri
 
 func (s *ProviderServer) reject(q *request, e dialect.Error) exchange.Script {
 	e.RequestID = s.requestID(q)
-	return s.json(q, e.Status, s.dialect.RenderError(e))
+	script := s.json(q, e.Status, s.dialect.RenderError(e))
+	retryAfter(script.Header, e.RetryAfter)
+	return script
 }
 
 func (s *ProviderServer) tooLarge(r *http.Request) exchange.Script {
-	q := &request{Request: &exchange.Request{HTTP: r}}
+	q := &request{Request: &exchange.Request{HTTP: r}, limits: plenty}
 	q.key = s.key(r.Context(), q.Request)
 	return s.reject(q, s.dialect.Refusals.TooLarge)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -48,27 +46,58 @@ func (s *ToolServer) Respond(ctx context.Context, r *exchange.Request) exchange.
 	if !ok {
 		key = s.strangers.Key(r.HTTP, r.Body)
 	}
-	draw := seed.New(s.seed, "mock/latency/"+s.at, key)
-	wait := s.config.Latency.Draw(&draw)
-	draw = seed.New(s.seed, "mock/error/"+s.at, key)
-	if draw.Chance(s.config.ErrorRate) {
-		script := s.fail(http.StatusInternalServerError, "the tool failed inside")
-		script.Wait = time.Duration(draw.Float64() * float64(wait))
+	o := s.call(key)
+	switch {
+	case o.wrong == crash:
+		return exchange.Script{Wait: o.wait, Silent: true, End: exchange.Cut}
+	case o.failure != "":
+		script := s.fail(http.StatusInternalServerError, o.failure)
+		script.Wait = o.wait
 		return script
 	}
-	script := toolScript(http.StatusOK, s.result(key))
-	script.Wait = wait
+	script := toolScript(http.StatusOK, s.body(key, o, time.Now().Add(o.wait)))
+	script.Wait = o.wait
 	return script
 }
 
-// result is what the tool found: some text and a score, made from the key.
-func (s *ToolServer) result(key seed.Key) []byte {
+// outcome is what becomes of one call.
+type outcome struct {
+	wait    time.Duration // before anything is answered
+	failure string        // an error that the caller is told of; "" if there is none
+	wrong   flaw
+}
+
+// call draws what becomes of a call.
+func (s *ToolServer) call(key seed.Key) outcome {
+	draw := seed.New(s.seed, "mock/latency/"+s.at, key)
+	o := outcome{wait: s.config.Latency.Draw(&draw)}
+	draw = seed.New(s.seed, "mock/error/"+s.at, key)
+	if draw.Chance(s.config.ErrorRate) {
+		o.wait = time.Duration(draw.Float64() * float64(o.wait))
+		o.failure = "the tool failed inside"
+		return o
+	}
+	if s.config.Flaws != nil {
+		draw = seed.New(s.seed, "mock/flaw/"+s.at, key)
+		o.wrong = s.config.Flaws.draw(&draw)
+	}
+	return o
+}
+
+// body is the reply to a call that succeeded at the given time.
+func (s *ToolServer) body(key seed.Key, o outcome, at time.Time) []byte {
+	b := append(s.opening(), `,"result":`...)
+	return append(s.result(b, key, o, at), '}')
+}
+
+// result appends what the tool found, made from the key.
+func (s *ToolServer) result(b []byte, key seed.Key, o outcome, at time.Time) []byte {
 	draw := seed.New(s.seed, "mock/result/"+s.at, key)
-	text := strings.Join(prose(&draw, 12+draw.IntN(12), true), "")
-	b := s.opening()
-	b = gjson.AppendJSONString(append(b, `,"result":{"text":`...), text)
-	b = strconv.AppendInt(append(b, `,"score":0.`...), 10+int64(draw.IntN(90)), 10)
-	return append(b, `}}`...)
+	flaws := s.config.Flaws
+	if flaws == nil {
+		flaws = &Flaws{}
+	}
+	return flaws.appendResult(b, o.wrong, &draw, at)
 }
 
 func (s *ToolServer) fail(status int, message string) exchange.Script {

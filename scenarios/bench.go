@@ -25,6 +25,7 @@ import (
 type bench struct {
 	direct    bool // answer without connections where that is allowed
 	endpoints []*faults.Endpoint
+	providers []*mockllm.ProviderServer
 	byAddress map[string]*faults.Endpoint
 	byTarget  map[string]*faults.Endpoint // provider, or tool/implementation
 
@@ -57,6 +58,7 @@ func openBench(ctx context.Context, s *Scenario, number uint64, net network.Netw
 	for _, name := range slices.Sorted(maps.Keys(s.Providers)) {
 		p := s.Providers[name]
 		server := mockllm.NewProvider(name, p.Provider, number)
+		b.providers = append(b.providers, server)
 		errs = append(errs, open(faults.Target{Provider: name, Dialect: p.Dialect, Models: slices.Sorted(maps.Keys(p.Models))}, server, server.Inspect))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Tools)) {
@@ -77,8 +79,11 @@ func (b *bench) journal(a faults.Attempt) {
 	b.truths[a.Key] = a
 }
 
-// arm starts the timeline of every fault at t0.
+// arm starts the timeline of every fault, and of every provider's load, at t0.
 func (b *bench) arm(t0 time.Time) {
+	for _, s := range b.providers {
+		s.Begin(t0)
+	}
 	for _, e := range b.endpoints {
 		e.Arm(t0)
 	}
