@@ -27,10 +27,52 @@ type Recorder struct {
 
 type shard struct {
 	mu       sync.Mutex
-	requests []Request
-	calls    []Call
-	attempts []Attempt
-	_        [40]byte // keeps two locks out of one cache line
+	requests slab[Request]
+	calls    slab[Call]
+	attempts slab[Attempt]
+	_        [64]byte // keeps two locks out of one cache line
+}
+
+// slab holds records in chunks that never move: adding one copies no other, and
+// allocates once a chunk.
+type slab[T any] struct {
+	chunks [][]T // all full but the last
+	size   int   // of the next chunk
+}
+
+// A chunk is small at first, so that short runs take little, and soon large.
+const (
+	firstChunk   = 64
+	largestChunk = 1024
+)
+
+func (s *slab[T]) add(record *T) {
+	last := len(s.chunks) - 1
+	if last < 0 || len(s.chunks[last]) == cap(s.chunks[last]) {
+		s.size = min(max(2*s.size, firstChunk), largestChunk)
+		s.chunks = append(s.chunks, make([]T, 0, s.size))
+		last++
+	}
+	s.chunks[last] = append(s.chunks[last], *record)
+}
+
+func (s *slab[T]) appendTo(all []T) []T {
+	for _, chunk := range s.chunks {
+		all = append(all, chunk...)
+	}
+	return all
+}
+
+func (s *slab[T]) len() int {
+	if len(s.chunks) == 0 {
+		return 0
+	}
+	last := s.chunks[len(s.chunks)-1]
+	n := len(last)
+	for _, chunk := range s.chunks[:len(s.chunks)-1] {
+		n += len(chunk)
+	}
+	return n
 }
 
 // Live are numbers of a run under way, warm-up included.
@@ -41,14 +83,13 @@ type Live struct {
 	Breakers int64         // breakers that are not closed now
 }
 
-// NewRecorder makes room for so many agent requests of five calls; more may come.
+// NewRecorder expects about so many agent requests; more or fewer may come.
 func NewRecorder(requests int) *Recorder {
 	r := &Recorder{open: map[string]bool{}}
-	each := max(requests, 0)/shards + 8
 	for i := range r.shards {
-		r.shards[i].requests = make([]Request, 0, each)
-		r.shards[i].calls = make([]Call, 0, 5*each)
-		r.shards[i].attempts = make([]Attempt, 0, 6*each)
+		// Half of what is expected of a shard is what its first chunk holds.
+		each := max(requests, 0) / shards / 2
+		r.shards[i].requests.size, r.shards[i].calls.size, r.shards[i].attempts.size = each/2, each*5/2, each*3
 	}
 	return r
 }
@@ -57,7 +98,7 @@ func NewRecorder(requests int) *Recorder {
 func (r *Recorder) Request(q Request) {
 	s := &r.shards[q.Index%shards]
 	s.mu.Lock()
-	s.requests = append(s.requests, q)
+	s.requests.add(&q)
 	s.mu.Unlock()
 	r.latency.Record(q.End - q.Sched)
 	if q.Outcome.Good() {
@@ -70,7 +111,7 @@ func (r *Recorder) Request(q Request) {
 func (r *Recorder) Call(c Call) {
 	s := &r.shards[c.Request%shards]
 	s.mu.Lock()
-	s.calls = append(s.calls, c)
+	s.calls.add(&c)
 	s.mu.Unlock()
 }
 
@@ -78,7 +119,7 @@ func (r *Recorder) Call(c Call) {
 func (r *Recorder) Attempt(a Attempt) {
 	s := &r.shards[a.Request%shards]
 	s.mu.Lock()
-	s.attempts = append(s.attempts, a)
+	s.attempts.add(&a)
 	s.mu.Unlock()
 }
 
@@ -111,9 +152,12 @@ func (r *Recorder) Finish() *Run {
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		run.Requests = append(run.Requests, s.requests...)
-		run.Calls = append(run.Calls, s.calls...)
-		run.Attempts = append(run.Attempts, s.attempts...)
+		run.Requests = slices.Grow(run.Requests, s.requests.len())
+		run.Calls = slices.Grow(run.Calls, s.calls.len())
+		run.Attempts = slices.Grow(run.Attempts, s.attempts.len())
+		run.Requests = s.requests.appendTo(run.Requests)
+		run.Calls = s.calls.appendTo(run.Calls)
+		run.Attempts = s.attempts.appendTo(run.Attempts)
 		s.mu.Unlock()
 	}
 	r.mu.Lock()
