@@ -114,7 +114,9 @@ func measuredByEnd(calls []Call) []*Call {
 			out = append(out, &calls[i])
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *Call) int { return cmp.Compare(a.End, b.End) })
+	slices.SortFunc(out, func(a, b *Call) int {
+		return cmp.Or(cmp.Compare(a.End, b.End), cmp.Compare(a.Request, b.Request), cmp.Compare(a.Step, b.Step))
+	})
 	return out
 }
 

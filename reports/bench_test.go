@@ -74,3 +74,22 @@ func BenchmarkBuild(b *testing.B) {
 		Build(in)
 	}
 }
+
+// BenchmarkMillion computes and renders a report over a million calls.
+func BenchmarkMillion(b *testing.B) {
+	in := fixture(b)
+	in.Configs = in.Configs[2:]
+	in.Runs = []*Run{simulate(subjects[2], 1, 200_000)}
+	b.ReportAllocs()
+	defer cpuTime(b)()
+	size := 0
+	for b.Loop() {
+		r := Build(in)
+		if _, err := r.Encode(); err != nil {
+			b.Fatal(err)
+		}
+		size = len(mustHTML(b, r))
+		_ = Markdown(r)
+	}
+	b.ReportMetric(float64(size), "html-B")
+}

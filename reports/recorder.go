@@ -148,13 +148,10 @@ func (r *Recorder) Live() Live {
 // Finish gives a Run that holds copies of all records so far, sorted as Run says;
 // the other fields are the caller's to fill.
 func (r *Recorder) Finish() *Run {
-	run := &Run{}
+	run := r.room()
 	for i := range r.shards {
 		s := &r.shards[i]
 		s.mu.Lock()
-		run.Requests = slices.Grow(run.Requests, s.requests.len())
-		run.Calls = slices.Grow(run.Calls, s.calls.len())
-		run.Attempts = slices.Grow(run.Attempts, s.attempts.len())
 		run.Requests = s.requests.appendTo(run.Requests)
 		run.Calls = s.calls.appendTo(run.Calls)
 		run.Attempts = s.attempts.appendTo(run.Attempts)
@@ -165,6 +162,20 @@ func (r *Recorder) Finish() *Run {
 	r.mu.Unlock()
 	run.sort()
 	return run
+}
+
+// room gives a Run with the room for all records so far.
+func (r *Recorder) room() *Run {
+	requests, calls, attempts := 0, 0, 0
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		requests += s.requests.len()
+		calls += s.calls.len()
+		attempts += s.attempts.len()
+		s.mu.Unlock()
+	}
+	return &Run{Requests: make([]Request, 0, requests), Calls: make([]Call, 0, calls), Attempts: make([]Attempt, 0, attempts)}
 }
 
 func (r *Run) sort() {
