@@ -1,10 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench golden demo check
+.PHONY: help build test race lint fuzz bench bench-resilience golden demo check
 
 FUZZTIME ?= 20s
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build ./chaos
 	go build -o chaos ./cmd/chaos
@@ -29,6 +29,9 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-resilience: ## the cost of a call beside other libraries, in turns
+	go test ./resilience -run 'Allocations|Peers' -peers -cpu 1 -test.benchtime 100ms
 
 golden: ## rewrite the schema, golden files and scripts from what the code does now
 	go test ./scenarios -update

@@ -117,7 +117,10 @@ func (c *Circuit) admit(ctx context.Context) (ticket, error) {
 	c.mu.Lock()
 	now := time.Since(c.born)
 	t, ok, moved := c.machine.admit(now)
-	wait := c.machine.wait(now)
+	wait := time.Duration(0)
+	if !ok {
+		wait = c.machine.wait(now)
+	}
 	c.mu.Unlock()
 	c.tell(ctx, moved)
 	if !ok {

@@ -198,6 +198,9 @@ func rank(e *Error) int {
 
 // attemptsOf gives the attempts that err is made of, the one that ended it last.
 func attemptsOf(ctx context.Context, err error) (attempts []*Error, reason error) {
+	if e, ok := err.(*Error); ok {
+		return []*Error{AsError(ctx, e)}, nil
+	}
 	var e *ChainError
 	if errors.As(err, &e) {
 		return e.Attempts, e.Reason

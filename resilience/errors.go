@@ -174,8 +174,10 @@ func ClassOf(err error) Class {
 // its class from the cause for which ctx ended, if it has: a policy's bound, the
 // total deadline, or the caller.
 func AsError(ctx context.Context, err error) *Error {
-	e := new(Error)
-	known := errors.As(err, &e)
+	e, known := err.(*Error)
+	if !known {
+		e, known = inTree(err)
+	}
 	if known && (e.Status != 0 || ended[e.Class]) {
 		return e
 	}
@@ -191,6 +193,12 @@ func AsError(ctx context.Context, err error) *Error {
 		return &Error{Class: ClassTimeout, Cause: err}
 	}
 	return &Error{Class: ClassOther, Cause: err}
+}
+
+// inTree finds the *Error that err wraps.
+func inTree(err error) (e *Error, ok bool) {
+	ok = errors.As(err, &e)
+	return e, ok
 }
 
 // ended are the classes that already say why a context ended.

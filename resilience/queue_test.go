@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,7 +102,7 @@ func TestQueueRecoversFromASlowTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate("g", "llm", Queue{Size: 10, Concurrency: 1, Order: "fifo"}, nil)
 		g.gate.usual = time.Hour
-		served := 0
+		var served atomic.Int32
 		var wg sync.WaitGroup
 		for i := range 100 {
 			wg.Go(func() {
@@ -110,15 +111,15 @@ func TestQueueRecoversFromASlowTime(t *testing.T) {
 				defer cancel()
 				err := g.Do(ctx, func(ctx context.Context) error { return sleep(ctx, 150*time.Millisecond) })
 				if err == nil {
-					served++
+					served.Add(1)
 				} else if c := ClassOf(err); c != ClassDeadline && c != ClassQueueFull || c == ClassDeadline && !errors.Is(err, ErrDeadline) {
 					t.Error(err)
 				}
 			})
 		}
 		wg.Wait()
-		if served < 50 {
-			t.Errorf("%d of 100 served", served)
+		if n := served.Load(); n < 50 {
+			t.Errorf("%d of 100 served", n)
 		}
 	})
 }

@@ -91,11 +91,11 @@ var (
 
 // within runs op with a deadline and tells its failure by the deadline's cause.
 func within(ctx context.Context, deadline time.Time, cause *Error, op Op) error {
-	ctx, cancel := context.WithDeadlineCause(ctx, deadline, cause)
-	defer cancel()
-	err := op(ctx)
-	if err != nil && ctx.Err() != nil {
-		return AsError(ctx, err)
+	l := &lazy{parent: ctx, deadline: deadline, cause: cause}
+	defer l.cancel()
+	err := op(l)
+	if err != nil && l.Err() != nil {
+		return AsError(l, err)
 	}
 	return err
 }
