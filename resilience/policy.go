@@ -3,6 +3,7 @@ package resilience
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -92,11 +93,11 @@ func Run[T any](ctx context.Context, p Policy, op func(context.Context) (T, erro
 type Progress struct {
 	context.Context
 	outer   *Progress
-	content bool     // whether content came
-	clocks  *watch   // told of every byte and content; nil for none
-	circuit *Circuit // the breaker to tell of the first content
-	ticket  ticket   // of circuit
-	racer   *racer   // the hedged attempt that this is, which the first content decides
+	content atomic.Bool // whether content came; losers of a race may look
+	clocks  *watch      // told of every byte and content; nil for none
+	circuit *Circuit    // the breaker to tell of the first content
+	ticket  ticket      // of circuit
+	racer   *racer      // the hedged attempt that this is, which the first content decides
 }
 
 type progressKey struct{}
@@ -124,7 +125,7 @@ func (p *Progress) Value(key any) any {
 // than after.
 func (p *Progress) Deadline() (time.Time, bool) {
 	d, ok := p.Context.Deadline()
-	if p.clocks != nil && !p.content {
+	if p.clocks != nil && !p.content.Load() {
 		if f, bounded := p.clocks.firstDue(); bounded && (!ok || f.Before(d)) {
 			return f, true
 		}
@@ -153,8 +154,8 @@ func (p *Progress) Content() {
 		if p.clocks != nil {
 			p.clocks.content()
 		}
-		if !p.content {
-			p.content = true
+		if !p.content.Load() {
+			p.content.Store(true)
 			if p.circuit != nil {
 				p.circuit.record(p, p.ticket, success)
 			}
@@ -163,4 +164,4 @@ func (p *Progress) Content() {
 }
 
 // Started tells whether content has arrived.
-func (p *Progress) Started() bool { return p != nil && p.content }
+func (p *Progress) Started() bool { return p != nil && p.content.Load() }
