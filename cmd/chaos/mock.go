@@ -14,10 +14,11 @@ import (
 
 	"github.com/agentchaos/chaos/internal/network"
 	"github.com/agentchaos/chaos/mockllm"
+	"github.com/agentchaos/chaos/scenarios"
 )
 
 func mockCommand() *cobra.Command {
-	var listen string
+	var listen, replies string
 	var seed uint64
 	c := &cobra.Command{
 		Use:   "mock",
@@ -28,19 +29,30 @@ under /v1, Anthropic's under /v1/messages, Gemini's under /v1beta. It prints the
 variables that the official SDKs read. It listens on the loopback only, until Ctrl-C.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return serveMock(c.Context(), c.OutOrStdout(), listen, seed)
+			return serveMock(c.Context(), c.OutOrStdout(), listen, replies, seed)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "loopback address HOST:PORT; port 0 takes a free one")
+	c.Flags().StringVar(&replies, "replies", "", "YAML file of scripted replies, as providers of a scenario have them")
 	c.Flags().Uint64Var(&seed, "seed", 42, "seed of latencies and token counts")
 	return c
 }
 
-func serveMock(ctx context.Context, stdout io.Writer, listen string, seed uint64) error {
+func serveMock(ctx context.Context, stdout io.Writer, listen, replies string, seed uint64) error {
 	if err := checkLoopback(listen); err != nil {
 		return usageError{err}
 	}
-	mock := mockllm.NewUniversal(mockllm.Provider{}, seed)
+	var provider mockllm.Provider
+	if replies != "" {
+		data, err := os.ReadFile(replies)
+		if err == nil {
+			provider.Replies, err = scenarios.LoadReplies(replies, data, os.LookupEnv)
+		}
+		if err != nil {
+			return usageError{err}
+		}
+	}
+	mock := mockllm.NewUniversal(provider, seed)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	server, err := mockllm.Listen(ctx, network.Loopback{}, listen, mock.Handler())

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -95,5 +97,39 @@ func TestCheckLoopback(t *testing.T) {
 		if err := checkLoopback(address); (err == nil) != ok {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+// A file of replies scripts what the mock says; a broken one is a mistake in usage.
+func TestMockReplies(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "replies.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("replies:\n  - {contains: Hello, text: Good day.}\n")
+	ctx, interrupt := context.WithCancel(t.Context())
+	stdout, w := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"mock", "--listen", "127.0.0.1:0", "--replies", file}, w, io.Discard)
+		w.Close()
+	}()
+	lines := bufio.NewScanner(stdout)
+	lines.Scan()
+	go func() { _, _ = io.Copy(io.Discard, stdout) }()
+	base := strings.TrimPrefix(lines.Text(), "export OPENAI_BASE_URL=")
+	got := ask(t, http.MethodPost, base+"/chat/completions", `{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}`)
+	if !strings.Contains(got, `"content":"Good day."`) {
+		t.Errorf("got %s", got)
+	}
+	interrupt()
+	<-code
+
+	write("replies: [{}]\n")
+	var stderr bytes.Buffer
+	if got := run(t.Context(), []string{"mock", "--replies", file}, io.Discard, &stderr); got != exitUsage || !strings.Contains(stderr.String(), "replies.yaml:1:11: replies[0].text") {
+		t.Errorf("exit code %d: %s", got, &stderr)
 	}
 }
