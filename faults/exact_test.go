@@ -121,10 +121,33 @@ func TestSlowCloseHoldsBackTheClientsEnd(t *testing.T) {
 	})
 }
 
+// TestADelayTakesAnIdleConnectionInPlace: a toxic that keeps data must not cost the
+// request that is just being written.
+func TestADelayTakesAnIdleConnectionInPlace(t *testing.T) {
+	spec := Spec{Type: "latency", At: 5 * time.Second, Params: &Latency{Latency: 100 * ms}}
+	inBubble(t, paced, spec, func(b *bench, _ *network.Memory) {
+		first, second := seed.Key{Request: 1}, seed.Key{Request: 2}
+		conn := b.send(t, first)
+		plain := arrivals(conn)
+		time.Sleep(4400 * ms) // to the instant of the edge
+		if _, err := io.WriteString(conn, request(second)); err != nil {
+			t.Fatal(err)
+		}
+		if late := arrivals(conn); late == plain || late == "" {
+			t.Errorf("after the edge the same connection gives %q, before %q", late, plain)
+		}
+		conn.Close()
+		b.await(second)
+		if d := b.attempt(second); !d.Delivery.Terminal || fmt.Sprint(d.Faults) != "[latency]" {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
 // TestARequestThatCrossesAnEdgeIsNamed: an idle connection closes at an edge just as
 // its client writes the next request, which then fails by the fault.
 func TestARequestThatCrossesAnEdgeIsNamed(t *testing.T) {
-	spec := Spec{Type: "latency", At: 5 * time.Second, Params: &Latency{Latency: ms}}
+	spec := Spec{Type: "timeout", At: 5 * time.Second, Params: &Timeout{Timeout: ms}}
 	inBubble(t, paced, spec, func(b *bench, _ *network.Memory) {
 		first, second := seed.Key{Request: 1}, seed.Key{Request: 2}
 		conn := b.send(t, first)
@@ -138,7 +161,7 @@ func TestARequestThatCrossesAnEdgeIsNamed(t *testing.T) {
 		}
 		b.await(second)
 		conn.Close()
-		if named := b.attempt(second).Faults; fmt.Sprint(named) != "[latency]" || b.Fired()["latency"] != 1 || len(b.attempt(first).Faults) != 0 {
+		if named := b.attempt(second).Faults; fmt.Sprint(named) != "[timeout]" || b.Fired()["timeout"] != 1 || len(b.attempt(first).Faults) != 0 {
 			t.Errorf("named %v, fired %v", named, b.Fired())
 		}
 	})
@@ -146,7 +169,7 @@ func TestARequestThatCrossesAnEdgeIsNamed(t *testing.T) {
 
 // TestAnIdleConnectionThatStaysIsCut: a client that does not close its side.
 func TestAnIdleConnectionThatStaysIsCut(t *testing.T) {
-	spec := Spec{Type: "latency", At: 5 * time.Second, Params: &Latency{Latency: ms}}
+	spec := Spec{Type: "timeout", At: 5 * time.Second, Params: &Timeout{Timeout: ms}}
 	inBubble(t, paced, spec, func(b *bench, _ *network.Memory) {
 		conn := b.send(t, seed.Key{})
 		arrivals(conn)
@@ -155,7 +178,7 @@ func TestAnIdleConnectionThatStaysIsCut(t *testing.T) {
 			t.Error("still open")
 		}
 		conn.Close()
-		if b.Fired()["latency"] != 0 {
+		if b.Fired()["timeout"] != 0 {
 			t.Errorf("fired %v without a request", b.Fired())
 		}
 	})

@@ -133,7 +133,7 @@ func TestToxicsAreDrawnByKey(t *testing.T) {
 }
 
 func TestIdleConnectionsCloseAtAnEdge(t *testing.T) {
-	b := openBench(t, anOpenAI, quick(1), Spec{Type: "latency", At: 200 * time.Millisecond, Params: &Latency{Latency: time.Millisecond}})
+	b := openBench(t, anOpenAI, quick(1), Spec{Type: "timeout", At: 200 * time.Millisecond})
 	b.Arm(time.Now())
 	conn := b.send(t, seed.Key{})
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))

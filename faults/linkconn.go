@@ -250,11 +250,20 @@ func (c *linkConn) follow(now moment) {
 	if len(want) == len(c.applied) && !slices.ContainsFunc(want, func(f *fault) bool { return !slices.Contains(c.applied, f) }) {
 		return
 	}
-	if now.running && c.idle() {
+	if now.running && c.ends(want) && c.idle() {
 		c.retire(want)
 		return
 	}
 	c.change(want)
+}
+
+// ends tells whether a toxic comes or goes that loses data or ends connections. The
+// others change in place: a request just written on an idle connection must not be
+// lost to one that only delays it.
+func (c *linkConn) ends(want []*fault) bool {
+	lossy := func(f *fault) bool { return !isSlow(f) }
+	return slices.ContainsFunc(want, func(f *fault) bool { return lossy(f) && !slices.Contains(c.applied, f) }) ||
+		slices.ContainsFunc(c.applied, func(f *fault) bool { return lossy(f) && !slices.Contains(want, f) })
 }
 
 // idle tells whether no request is under way and every byte has been delivered.
