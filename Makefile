@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench bench-resilience golden demo check
+.PHONY: help build test race lint fuzz bench bench-resilience bench-mock golden demo check
 
 FUZZTIME ?= 20s
 
@@ -32,6 +32,9 @@ bench: ## run the benchmarks
 
 bench-resilience: ## the cost of a call beside other libraries, in turns
 	go test ./resilience -run 'Allocations|Peers' -peers -cpu 1 -test.benchtime 100ms
+
+bench-mock: ## the mock beside a bare handler and aimock from npm, in turns
+	go test ./mockllm -run '^TestPeers$$' -peers -v
 
 golden: ## rewrite the schema, golden files and scripts from what the code does now
 	go test ./scenarios -update
