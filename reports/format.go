@@ -84,7 +84,7 @@ func amount(x float64, unit string) string {
 	return plain(x)
 }
 
-// plain writes a number with at most two decimals, a large one without.
+// plain writes a number with at most two decimals, a large one with fewer.
 func plain(x float64) string {
 	if !known(x) {
 		return "–"
@@ -92,7 +92,11 @@ func plain(x float64) string {
 	if math.Abs(x) >= 1000 {
 		return strconv.FormatFloat(math.Round(x), 'f', 0, 64)
 	}
-	text := strconv.FormatFloat(rounded(x), 'f', 2, 64)
+	digits := 2
+	if math.Abs(x) >= 100 {
+		digits = 1
+	}
+	text := strconv.FormatFloat(rounded(x), 'f', digits, 64)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 

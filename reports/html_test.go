@@ -89,7 +89,7 @@ func TestTheBrowserTestCanFail(t *testing.T) {
 }
 
 func TestHTMLInABrowser(t *testing.T) {
-	for name, in := range map[string]Input{"one seed": fixture(t, 42), "three seeds": fixture(t, 42, 43, 44), "ablation": taken(t)} {
+	for name, in := range map[string]Input{"one seed": fixture(t, 42), "ten seeds and an ablation": taken(t)} {
 		r := Build(in)
 		v := visit(t, write(t, "report.html", mustHTML(t, r)))
 		if len(v.urls) > 0 || len(v.console) > 0 {
@@ -113,6 +113,39 @@ func TestHTMLInABrowser(t *testing.T) {
 		}
 		if !strings.Contains(seen, r.Verdict()) {
 			t.Errorf("%s: the verdict is not on the page", name)
+		}
+	}
+}
+
+// TestHTMLControls works the buttons of a page from a script that its policy, taken
+// away here, would not let in.
+func TestHTMLControls(t *testing.T) {
+	page := string(mustHTML(t, Build(fixture(t, 42, 43))))
+	policy := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy"[^>]*>`)
+	const script = `<script>
+const look = () => [...document.querySelectorAll("canvas")].map((c) => c.toDataURL()).join();
+const button = (text) => [...document.querySelectorAll("button")].find((b) => b.textContent === text).click();
+const seen = {};
+const steps = [
+  () => { seen.first = look(); button("Zoom to hard-down"); },
+  () => { seen.zoomed = look(); button("Whole run"); },
+  () => { seen.whole = look(); button("none"); },
+  () => { seen.tab = look(); const s = document.querySelector("select"); s.selectedIndex = 1; s.onchange(); },
+  () => {
+    seen.seed = look();
+    document.body.dataset.zoom = seen.zoomed !== seen.first;
+    document.body.dataset.whole = seen.whole === seen.first;
+    document.body.dataset.tab = seen.tab !== seen.first;
+    document.body.dataset.seed = seen.seed !== seen.tab;
+  },
+];
+steps.forEach((step, i) => setTimeout(step, 200 * (i + 1)));
+</script></body>`
+	page = strings.Replace(policy.ReplaceAllString(page, ""), "</body>", script, 1)
+	v := visit(t, write(t, "controls.html", []byte(page)))
+	for _, want := range []string{`data-zoom="true"`, `data-whole="true"`, `data-tab="true"`, `data-seed="true"`} {
+		if !strings.Contains(v.dom, want) {
+			t.Errorf("no %s; console %q", want, v.console)
 		}
 	}
 }

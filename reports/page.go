@@ -264,7 +264,9 @@ func configRows(r *Report) []configRow {
 		c := &r.Configs[i]
 		row := configRow{Name: c.Name, Bar: c.outcomeBar(), Failures: c.failures()}
 		for _, outcome := range outcomeNames {
-			row.Outcomes = append(row.Outcomes, c.show("outcome_rate{outcome="+outcome+"}"))
+			if v := c.Metric("outcome_rate{outcome=" + outcome + "}"); v.Value > 0 {
+				row.Outcomes = append(row.Outcomes, outcome+"\u00a0"+strings.ReplaceAll(amount(v.Value, v.Unit), " ", "\u00a0"))
+			}
 		}
 		for _, col := range configColumns {
 			row.Cells = append(row.Cells, c.show(col.metric))

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,24 +39,33 @@ func exemplarGroups(r *Report) []exemplarGroup {
 	var out []exemplarGroup
 	for i := range r.Configs {
 		c := &r.Configs[i]
-		g := exemplarGroup{Name: c.Name}
-		bad, slow := 0, 0
+		var bad, slow []seeded
 		for _, run := range c.Runs {
 			for _, e := range run.Exemplars {
-				n := &bad
 				if e.Why == "slow" {
-					n = &slow
-				}
-				if *n++; *n <= exemplarsShown/2 {
-					g.Items = append(g.Items, exemplarFigureOf(e, run.Seed, len(c.Runs) > 1))
+					slow = append(slow, seeded{e, run.Seed})
+				} else {
+					bad = append(bad, seeded{e, run.Seed})
 				}
 			}
+		}
+		slices.SortStableFunc(slow, func(a, b seeded) int { return cmp.Compare(b.Latency(), a.Latency()) })
+		bad, slow = bad[:min(len(bad), exemplarsShown/2)], slow[:min(len(slow), exemplarsShown/2)]
+		g := exemplarGroup{Name: c.Name}
+		for _, e := range append(bad, slow...) {
+			g.Items = append(g.Items, exemplarFigureOf(e.Exemplar, e.seed, len(c.Runs) > 1))
 		}
 		if len(g.Items) > 0 && len(out) < groupsShown {
 			out = append(out, g)
 		}
 	}
 	return out
+}
+
+// seeded is an exemplar of the run under this seed.
+type seeded struct {
+	Exemplar
+	seed uint64
 }
 
 var whyWords = map[string]string{"false_success": "believed a broken answer", "slow": "slow"}
