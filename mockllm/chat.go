@@ -78,6 +78,9 @@ func (s *ProviderServer) firstToken(m *model, key seed.Key, input int, now weath
 
 // gaps is the sum of the first n gaps of an answer.
 func (s *ProviderServer) gaps(m *model, key seed.Key, n int, now weather) (sum time.Duration) {
+	if m.Gap == seed.Constant(m.Gap.P50) {
+		return time.Duration(max(0, n)) * stretched(m.Gap.P50, now.gap)
+	}
 	draw := s.open(m.gap, key)
 	for range n {
 		sum += stretched(m.Gap.Draw(&draw), now.gap)

@@ -38,18 +38,44 @@ func TestPeers(t *testing.T) {
 		t.Skip("measures for a minute: -peers")
 	}
 	node := aimock(t)
-	for _, stream := range []bool{false, true} {
-		body := fmt.Sprintf(`{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}],"stream":%v}`, stream)
-		mock := NewProvider("openai", Provider{Dialect: "openai", Models: map[string]Model{"gpt-4o": {Tokens: seed.Count{P50: 16, P99: 16}}}}, 42).Handler()
-		rivals := []rival{{"this server", serveHTTP(t, mock)}, {"bare handler", serveHTTP(t, oneWrite(t, mock, body))}}
-		if node != "" {
-			rivals = append(rivals, rival{"aimock", node})
-		}
-		t.Logf("%s, %d connections", map[bool]string{false: "whole replies", true: "streams of 19 chunks without delay"}[stream], connections)
-		throughput(t, rivals, body)
+	for name, stream := range map[string]bool{"whole": false, "stream": true} {
+		t.Run(name, func(t *testing.T) { throughput(t, stream, node) })
 	}
 	for _, at := range []int{1, 1000, 2000} {
-		punctuality(t, at, node)
+		t.Run(fmt.Sprintf("paced-%d", at), func(t *testing.T) { punctuality(t, at, node) })
+	}
+}
+
+// throughput measures the rivals in turns, so that a busy moment of the machine hits
+// all, and prints the median of the ratios of each round.
+func throughput(t *testing.T, stream bool, node string) {
+	body := fmt.Sprintf(`{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}],"stream":%v}`, stream)
+	mock := NewProvider("openai", Provider{Dialect: "openai", Models: map[string]Model{"gpt-4o": {Tokens: seed.Count{P50: 16, P99: 16}}}}, 42).Handler()
+	rivals := []rival{{"this server", serveHTTP(t, mock)}, {"bare handler", serveHTTP(t, oneWrite(t, mock, body))}}
+	if node != "" {
+		rivals = append(rivals, rival{"aimock", node})
+	}
+	clients := make([][]*client, len(rivals))
+	for i, r := range rivals {
+		for range connections {
+			clients[i] = append(clients[i], dial(t, r.address, body))
+		}
+	}
+	rates := make([][]float64, len(rivals))
+	for round := range rounds + 1 {
+		for i := range rivals {
+			rate := volley(t, clients[i])
+			if round > 0 { // the first warms up
+				rates[i] = append(rates[i], rate)
+			}
+		}
+	}
+	for i, r := range rivals {
+		ratios := make([]float64, rounds)
+		for round := range ratios {
+			ratios[round] = rates[0][round] / rates[i][round]
+		}
+		t.Logf("  %-13s %8.0f/s; this server does %.2f times as many", r.name, median(rates[i]), median(ratios))
 	}
 }
 
@@ -117,33 +143,6 @@ func (c *client) once() error {
 	}
 	_, err = io.Copy(io.Discard, res.Body)
 	return err
-}
-
-// throughput measures the rivals in turns, so that a busy moment of the machine hits
-// all, and prints the median of the ratios of each round.
-func throughput(t *testing.T, rivals []rival, body string) {
-	clients := make([][]*client, len(rivals))
-	for i, r := range rivals {
-		for range connections {
-			clients[i] = append(clients[i], dial(t, r.address, body))
-		}
-	}
-	rates := make([][]float64, len(rivals))
-	for round := range rounds + 1 {
-		for i := range rivals {
-			rate := volley(t, clients[i])
-			if round > 0 { // the first warms up
-				rates[i] = append(rates[i], rate)
-			}
-		}
-	}
-	for i, r := range rivals {
-		ratios := make([]float64, rounds)
-		for round := range ratios {
-			ratios[round] = rates[0][round] / rates[i][round]
-		}
-		t.Logf("  %-13s %8.0f/s; this server does %.2f times as many", r.name, median(rates[i]), median(ratios))
-	}
 }
 
 func median(all []float64) float64 {
