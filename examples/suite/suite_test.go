@@ -15,4 +15,4 @@ func TestAgent(t *testing.T) {
 	ginkgo.RunSpecs(t, "agent")
 }
 
-var _ = scenariotest.DescribeScenarios("testdata/*.yaml", scenariotest.Options{})
+var _ = scenariotest.DescribeScenarios("testdata/*.yaml", scenariotest.Options{Again: 3})
