@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,6 +138,9 @@ func TestLibraryRepeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range all {
+		if testing.Short() && !slices.Contains(s.Labels, "smoke") {
+			continue
+		}
 		t.Run(s.Name, func(t *testing.T) { repeats(t, s, 2) })
 	}
 }
