@@ -40,14 +40,14 @@ func New(httpClient *http.Client, endpoints map[string]resilience.Endpoint) (*Cl
 	if httpClient == nil {
 		httpClient = http.DefaultClient
 	}
-	counting := *httpClient
-	counting.Transport = transport{httpClient.Transport}
 	c := &Client{clients: make(map[string]sdk)}
 	for name, ep := range endpoints {
 		open := sdks[ep.Dialect]
 		if open == nil {
 			return nil, fmt.Errorf("sdkclient: no SDK for dialect %q of provider %q", ep.Dialect, name)
 		}
+		counting := *httpClient
+		counting.Transport = transport{httpClient.Transport, ep}
 		var err error
 		if c.clients[name], err = open(&counting, ep); err != nil {
 			return nil, fmt.Errorf("sdkclient: provider %q: %w", name, err)
@@ -81,7 +81,7 @@ func (c *Client) Complete(ctx context.Context, t resilience.Target, q resilience
 	if err != nil {
 		e := *resilience.AsError(ctx, err)
 		e.Target, e.Committed = t.String(), reply.Text != "" && q.Stream
-		return resilience.Reply{TTFT: reply.TTFT, MaxGap: reply.MaxGap}, &e
+		return reply, &e // with what came of a stream, so that it can be continued
 	}
 	return reply, nil
 }
