@@ -2,8 +2,8 @@ package scenarios
 
 import (
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/agentchaos/chaos/reports"
 )
@@ -11,22 +11,21 @@ import (
 // agreed are the metrics that both clocks must agree on.
 var agreed = []string{"effective_reliability", "fallback_rate", "latency.p50{op=agent_request}"}
 
+// calm is the p99 of the sender's lag up to which a machine is idle enough for its
+// latencies to be the scenario's, not its own.
+const calm = 0.005
+
 // TestClocksAgree runs library scenarios in real time on real sockets and in virtual
 // time without, under one seed: what the reports say must not depend on which. It
-// takes half a minute of real time, so -short leaves it out.
+// takes a minute of real time, so -short leaves it out.
 func TestClocksAgree(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: half a minute of real time")
+		t.Skip("SKIPPED: a minute of real time")
 	}
-	names := []string{"five-calls", "provider-outage", "rate-limits"}
-	both := make([]clocks, len(names))
-	var all sync.WaitGroup
-	for i, name := range names {
-		all.Go(func() { both[i] = onBothClocks(t, name) })
-	}
-	all.Wait()
-	for i, name := range names {
-		t.Run(name, func(t *testing.T) { both[i].agree(t) })
+	for name, length := range map[string]time.Duration{
+		"five-calls": 10 * time.Second, "provider-outage": 20 * time.Second, "rate-limits": 16 * time.Second,
+	} {
+		t.Run(name, func(t *testing.T) { onBothClocks(t, name, length).agree(t) })
 	}
 }
 
@@ -36,13 +35,13 @@ type clocks struct{ wall, virtual *reports.Report }
 
 // onBothClocks runs a library scenario. Common random numbers make the two runs meet
 // the same arrivals, latencies and faults.
-func onBothClocks(t *testing.T, name string) (c clocks) {
+func onBothClocks(t *testing.T, name string, length time.Duration) (c clocks) {
 	s, err := Open(name)
 	if err != nil {
 		t.Error(err)
 		return c
 	}
-	s.SteadyState, s.Expect = nil, nil
+	s.SteadyState, s.Expect, s.Workload.Duration = nil, nil, length
 	if c.virtual, err = Run(t.Context(), s, Options{Clock: "virtual"}); err != nil {
 		t.Errorf("%s: %v", name, err)
 		return c
@@ -60,6 +59,10 @@ func (c clocks) agree(t *testing.T) {
 		for _, metric := range agreed {
 			w, v := config.Metric(metric), c.virtual.Config(config.Name).Metric(metric)
 			t.Logf("%s %s: wall %.4g [%.4g, %.4g], virtual %.4g [%.4g, %.4g]", config.Name, metric, w.Value, w.Low, w.High, v.Value, v.Low, v.High)
+			if lag := config.Metric("sender_lag.p99").Value; strings.HasPrefix(metric, "latency") && lag > calm {
+				t.Logf("SKIPPED: the latency on a machine so busy that the sender's lag has a p99 of %.3g s", lag)
+				continue
+			}
 			if !w.HasInterval() || !v.HasInterval() || w.Low > v.High || v.Low > w.High {
 				t.Errorf("%s: the clocks disagree on %s", config.Name, metric)
 			}

@@ -118,7 +118,7 @@ func TestTraceNotLoaded(t *testing.T) {
 
 func TestTraceBesideItsScenario(t *testing.T) {
 	s := loadFile(t, "testdata/good/trace.yaml")
-	want := []Arrival{{1, 10, 20}, {500*time.Millisecond + 2, 30, 40}, {2*time.Second + 3, 50, 60}}
+	want := []Arrival{{residue(0), 10, 20}, {500*time.Millisecond + residue(1), 30, 40}, {2*time.Second + residue(2), 50, 60}}
 	if got := schedule(t, s.Workload, 1); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
