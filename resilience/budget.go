@@ -83,3 +83,16 @@ func (r Retry) budget() *Budget {
 	}
 	return NewBudget(r.Budget, r.BudgetReserve)
 }
+
+// budget is what a config gives a target; nil if it has neither retries nor hedges.
+func (c Config) budget() *Budget {
+	switch {
+	case c.Retry != nil:
+		return c.Retry.budget()
+	case c.Hedge != nil:
+		r := Retry{MaxAttempts: 1 + c.Hedge.Max}
+		r.SetDefaults()
+		return r.budget()
+	}
+	return nil
+}

@@ -86,6 +86,12 @@ type Event struct {
 	To     State
 	Reason string        // of a transition or a skip
 	Delay  time.Duration // of a wait before a retry
+	Usage  Usage         // of an attempt at a model that succeeded
+	// Fallback is true of a call that ended if another target than its first was asked.
+	Fallback bool
+	// Context is that of a call which starts, with whatever the caller put into it,
+	// such as a trace; nil in other events.
+	Context context.Context
 }
 
 // EventKind says what an Event tells.
@@ -103,6 +109,8 @@ const (
 	HedgeStart                    // an attempt is late and another one starts
 	KeyRest                       // a key rests for Delay: it met its rate limit, or is dead
 	StreamBroken                  // a stream broke after content; Reason is restart or continue
+	CallStart                     // a call of the Stack begins at its first Target; Key.Attempt is 0
+	CallDone                      // it ended after Key.Attempt attempts, served by Target or, failed, begun there
 )
 
 // Observer hears the stack's events. It is called synchronously, with no lock

@@ -14,6 +14,7 @@ type line struct {
 	op      string // llm or tool
 	policy  Policy
 	circuit *Circuit // nil if there is no breaker
+	budget  *Budget  // of retries and hedges; nil if there is none
 }
 
 // part is what the policies of a line are made for.
@@ -29,20 +30,12 @@ type part struct {
 // newLine composes what the words of an order name, outermost first.
 func (s *Stack) newLine(words []string, p part) *line {
 	l := &line{target: p.target, op: p.op}
-	var budget *Budget
-	switch {
-	case s.cfg.Retry != nil:
-		budget = s.cfg.Retry.budget()
-	case s.cfg.Hedge != nil:
-		r := Retry{MaxAttempts: 1 + s.cfg.Hedge.Max}
-		r.SetDefaults()
-		budget = r.budget()
-	}
+	l.budget = s.cfg.budget()
 	var all []Policy
 	for _, word := range words {
 		switch {
 		case word == "retry" && s.cfg.Retry != nil:
-			r := &Retrier{Config: *s.cfg.Retry, Target: p.target, Op: p.op, Seed: s.options.Seed, Budget: budget, Observe: s.options.Observe}
+			r := &Retrier{Config: *s.cfg.Retry, Target: p.target, Op: p.op, Seed: s.options.Seed, Budget: l.budget, Observe: s.options.Observe}
 			r.Refuses = func() time.Duration {
 				if l.circuit == nil {
 					return 0
@@ -54,7 +47,7 @@ func (s *Stack) newLine(words []string, p part) *line {
 			}
 			all = append(all, r)
 		case word == "hedge" && s.cfg.Hedge != nil && (p.spec == nil || p.spec.ReadOnly):
-			h := &Hedger{Config: *s.cfg.Hedge, Target: p.target, Op: p.op, Budget: budget,
+			h := &Hedger{Config: *s.cfg.Hedge, Target: p.target, Op: p.op, Budget: l.budget,
 				Alone: s.cfg.Retry == nil, Observe: s.options.Observe}
 			if p.spec == nil {
 				all = append(all, streams{h})
@@ -192,6 +185,18 @@ func (s *Stack) Breakers() map[string]State {
 		}
 	}
 	return states
+}
+
+// Budgets gives how many retries and hedges the budget of every target that was used
+// would allow now.
+func (s *Stack) Budgets() map[string]float64 {
+	left := make(map[string]float64)
+	for _, l := range s.used() {
+		if l.budget != nil {
+			left[l.target] = l.budget.Tokens()
+		}
+	}
+	return left
 }
 
 // Force holds the breaker of a target (provider/model, or tool/implementation) open

@@ -95,7 +95,7 @@ func (s *Stack) Complete(ctx context.Context, primary Target, q Request) (Result
 		parts[i] = part{op: "llm", target: t.String(), provider: t.Provider, timeout: timeout, bound: bound}
 	}
 	turn := turn{stack: s, request: q, targets: targets}
-	result, err := s.call(ctx, parts, turn.falls, turn.attempt)
+	result, err := s.call(ctx, parts, turn.falls, turn.attempt, nil)
 	result.Broken = turn.broken
 	if err == nil {
 		result.Reply = turn.reply
@@ -124,28 +124,40 @@ func (s *Stack) Tool(ctx context.Context, spec ToolSpec, arguments json.RawMessa
 		parts[i] = part{op: "tool", target: spec.Name + "/" + im.Name, timeout: Timeout{Unary: bound}, bound: bound, spec: &spec}
 	}
 	var output json.RawMessage
+	var late func(error) error
+	if spec.OnTimeout != nil {
+		late = func(err error) error {
+			if e := (*Error)(nil); errors.As(err, &e) && e.Class == ClassTimeout && ctx.Err() == nil {
+				output, err = spec.OnTimeout(ctx, arguments, err)
+			}
+			return err
+		}
+	}
 	result, err := s.call(ctx, parts, (*Error).Falls, func(ctx context.Context, i int) error {
+		asks(ctx, i)
 		out, err := all[i].Call(ctx, arguments)
 		if err == nil {
 			Deliver(ctx, func() { output = out })
 		}
 		return err
-	})
-	if e := (*Error)(nil); spec.OnTimeout != nil && errors.As(err, &e) && e.Class == ClassTimeout && ctx.Err() == nil {
-		output, err = spec.OnTimeout(ctx, arguments, err)
-		result.Fallback = err == nil
-	}
+	}, late)
 	if err == nil {
 		result.Output = output
 	}
 	return result, err
 }
 
-// call runs op over its targets, of which parts tells the lines.
+// call runs op over its targets, of which parts tells the lines. What fails goes
+// through late, if there is one, which may know an answer.
 func (s *Stack) call(ctx context.Context, parts []part, falls func(*Error) bool,
-	op func(context.Context, int) error) (Result, error) {
+	op func(context.Context, int) error, late func(error) error) (result Result, err error) {
 	c := s.newCall(ctx)
 	first := parts[0]
+	if s.options.Observe != nil {
+		ended := s.observed(c, first)
+		err = &Error{Class: ClassOther, Message: "panicked"} // unless it returns
+		defer func() { ended(result, err) }()
+	}
 	chain := &Chain{Targets: make([]string, len(parts)), Lines: make([]Policy, len(parts)), Op: first.op,
 		Bound: first.bound, Falls: falls, Observe: s.options.Observe}
 	for i, p := range parts {
@@ -156,15 +168,18 @@ func (s *Stack) call(ctx context.Context, parts []part, falls func(*Error) bool,
 		served, err = chain.Do(ctx, op)
 		return err
 	}
-	var err error
 	if around := s.callLine(first); around != nil {
 		err = around.policy.Do(c, run)
 	} else {
 		err = run(c)
 	}
-	result := Result{Attempts: int(c.attempts.Load())}
-	if err == nil && served >= 0 {
+	result.Attempts = int(c.attempts.Load())
+	switch {
+	case err == nil && served >= 0:
 		result.Served, result.Fallback = chain.Targets[served], served > 0
+	case err != nil && late != nil:
+		err = late(err)
+		result.Fallback = err == nil
 	}
 	return result, err
 }

@@ -20,6 +20,7 @@ type turn struct {
 
 // attempt asks target i.
 func (t *turn) attempt(ctx context.Context, i int) error {
+	asks(ctx, i)
 	q := t.request
 	if t.partial != "" {
 		q.Messages = append(slices.Clone(q.Messages), Message{Role: "assistant", Content: t.partial},
