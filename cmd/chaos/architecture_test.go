@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"faults":                 {"internal/*"},
 	"mockllm":                {"internal/*"},
 	"resilience":             {"internal/seed", "internal/dialect", "internal/exchange"}, // exchange for the kinds of events
+	"resilience/prom":        {"resilience"},
 	"resilience/sdkclient":   {"resilience", "internal/seed", "internal/dialect"},
 	"reports":                {},
 	"internal/dialect":       {"internal/exchange"},
@@ -102,6 +103,24 @@ func TestArchitectureCanFail(t *testing.T) {
 	}
 	if got := strays([]string{"cmd/chaos/main.go", "README.md", "utils/a.go", "notes.txt"}); len(got) != 2 {
 		t.Errorf("strays: got %q, want two", got)
+	}
+}
+
+// TestLight: who imports the stack alone gets neither the telemetry nor the SDKs, which
+// have packages of their own.
+func TestLight(t *testing.T) {
+	heavy := []string{"go.opentelemetry.io/", "github.com/prometheus/", "github.com/openai/", "github.com/anthropics/", "google.golang.org/"}
+	for _, pkg := range []string{"resilience", "resilience/sdkclient", "resilience/prom"} {
+		out, err := exec.Command("go", "list", "-deps", module+"/"+pkg).Output()
+		if err != nil {
+			t.Fatalf("list the dependencies of %s: %v", pkg, err)
+		}
+		found := slices.DeleteFunc(strings.Fields(string(out)), func(dep string) bool {
+			return !slices.ContainsFunc(heavy, func(h string) bool { return strings.HasPrefix(dep, h) })
+		})
+		if light := pkg == "resilience"; light != (len(found) == 0) {
+			t.Errorf("%s imports %q", pkg, found)
+		}
 	}
 }
 
