@@ -24,8 +24,9 @@ type ProviderServer struct {
 	models    map[string]*model
 	unnamed   Model // every model, if there are no models
 	rules     []rule
-	limits    *limits   // nil: none
-	capacity  *capacity // nil: unlimited
+	limits    *limits     // nil: none
+	plenty    http.Header // plenty as replies state it, if that is always the same
+	capacity  *capacity   // nil: unlimited
 	began     atomic.Int64
 	strangers seed.Strangers
 }
@@ -50,6 +51,10 @@ func NewProvider(name string, p Provider, seed uint64) *ProviderServer {
 	}
 	if s.dialect == nil {
 		panic("mockllm: provider " + name + " has an unknown dialect " + p.Dialect)
+	}
+	if !s.dialect.Dated {
+		s.plenty = make(http.Header)
+		s.dialect.Header(s.plenty, "", plenty)
 	}
 	s.Begin(time.Now())
 	s.unnamed.SetDefaults()
@@ -176,11 +181,14 @@ func (s *ProviderServer) requestID(q *request) string {
 
 // header is what every reply carries.
 func (s *ProviderServer) header(q *request, contentType string) http.Header {
-	h := make(http.Header, 16)
-	h["Content-Type"] = []string{contentType}
+	h := make(http.Header, 1+len(s.plenty))
 	limits := q.limits
-	limits.Whole = q.route.Azure
+	if limits.Whole = q.route.Azure; s.plenty != nil && limits == plenty {
+		maps.Copy(h, s.plenty)
+		limits = dialect.Limits{}
+	}
 	s.dialect.Header(h, s.requestID(q), limits)
+	h["Content-Type"] = []string{contentType}
 	return h
 }
 

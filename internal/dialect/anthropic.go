@@ -32,6 +32,7 @@ var anthropic = Dialect{
 	RenderError:  func(e Error) []byte { return appendAnthropicError(nil, e) },
 	RenderEvent:  anthropicRenderEvent,
 	Header:       anthropicHeader,
+	Dated:        true,
 	Refusals: Refusals{
 		NoKey: Error{Status: http.StatusUnauthorized, Type: "authentication_error",
 			Message: "x-api-key header is required"},

@@ -100,8 +100,7 @@ type messageEvents struct {
 func anthropicRenderStream(q Request, r Reply, pieces []string) []exchange.Step {
 	n, size := sizeOf(r, pieces)
 	n += 12 + 2*len(r.ToolCalls)
-	s := messageEvents{events: newEvents(n, 0), q: q}
-	s.b = make([]byte, 0, n*160+size+1024)
+	s := messageEvents{events: newEvents(n, n*160+size+1024), q: q}
 	s.open("message_start")
 	s.b = appendAnthropicHead(append(s.b, `,"message":`...), r)
 	s.put(`,"content":[],"stop_reason":null,"stop_sequence":null`)

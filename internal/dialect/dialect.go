@@ -197,6 +197,9 @@ type Dialect struct {
 	RenderEvent func(e Error) []byte
 	// Header adds what every reply carries: request id, rate limits.
 	Header func(h http.Header, requestID string, l Limits)
+	// Dated tells that Header gives instants, so that the same limits read differently
+	// at another time.
+	Dated bool
 	// Refusals are the errors of the provider's own.
 	Refusals Refusals
 

@@ -19,9 +19,9 @@ type events struct {
 	steps []exchange.Step
 }
 
-// newEvents allocates room for n events of about each bytes.
-func newEvents(n, each int) events {
-	return events{b: make([]byte, 0, n*each), steps: make([]exchange.Step, 0, n)}
+// newEvents allocates room for n events of size bytes together.
+func newEvents(n, size int) events {
+	return events{b: make([]byte, 0, size), steps: make([]exchange.Step, 0, n)}
 }
 
 func (e *events) put(parts ...string) {

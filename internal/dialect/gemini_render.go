@@ -57,8 +57,7 @@ func geminiRenderStream(q Request, r Reply, pieces []string) []exchange.Step {
 	c.tail = string(c.appendTail(nil, Usage{Input: r.Usage.Input}))
 	n, size := sizeOf(r, pieces)
 	n += 3
-	c.events = newEvents(n, 0)
-	c.b = make([]byte, 0, n*(192+len(c.tail))+size+512)
+	c.events = newEvents(n, n*(192+len(c.tail))+size+512)
 	for piece := range runes(r.Thinking, thoughtPiece) {
 		c.chunk(piece, true)
 	}

@@ -43,8 +43,11 @@ func openAIRenderStream(q Request, r Reply, pieces []string) []exchange.Step {
 	if q.Obfuscate {
 		each += padWidth + len(`,"obfuscation":""`)
 	}
-	c.events = newEvents(n, each)
-	c.b = make([]byte, 0, cap(c.b)+size+len(azureFilterChunk))
+	size += n * each
+	if q.form == formAzure {
+		size += len(azureFilterChunk)
+	}
+	c.events = newEvents(n, size)
 	if q.form == formAzure {
 		c.put(azureFilterChunk)
 		c.close(exchange.Meta)

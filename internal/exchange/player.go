@@ -1,11 +1,11 @@
 package exchange
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 )
@@ -14,7 +14,7 @@ import (
 // is answered with 413.
 const MaxBody = 32 << 20
 
-// presize is the size up to which a body's announced length is believed.
+// presize is the size in bytes up to which a body's announced length is believed.
 const presize = 1 << 20
 
 // Handler serves a Responder over HTTP: it reads the request whole, asks for the
@@ -32,14 +32,24 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	Play(r.Context(), w, h.respond(w, r))
 }
 
+// read gives the body of a request, all of it. Of a length that is announced nothing
+// more is read; 0 means unknown in a request without a connection.
+func read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if n := r.ContentLength; 0 < n && n <= presize {
+		body := make([]byte, n)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
+	}
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+}
+
 // respond reads the request and gets its script, which is an error's if the request
 // can't be read; w is nil without a connection.
 func (h Handler) respond(w http.ResponseWriter, r *http.Request) Script {
 	req := &Request{HTTP: r}
 	if r.Body != nil {
-		var body bytes.Buffer
-		body.Grow(int(min(max(r.ContentLength, 0), presize)) + bytes.MinRead)
-		if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, MaxBody)); err != nil {
+		body, err := read(w, r)
+		if err != nil {
 			status := http.StatusBadRequest
 			if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 				status = http.StatusRequestEntityTooLarge
@@ -49,7 +59,7 @@ func (h Handler) respond(w http.ResponseWriter, r *http.Request) Script {
 			}
 			return Bytes(status, "text/plain; charset=utf-8", fmt.Appendf(nil, "reading the request: %v\n", err), Failure)
 		}
-		req.Body = body.Bytes()
+		req.Body = body
 	}
 	if h.Inspect != nil {
 		h.Inspect(req)
@@ -65,7 +75,7 @@ func (h Handler) respond(w http.ResponseWriter, r *http.Request) Script {
 // Done was called, which is how net/http closes a connection without finishing the
 // reply.
 func Play(ctx context.Context, w http.ResponseWriter, s Script) Delivery {
-	p := player{w: w, rc: http.NewResponseController(w), script: s, delivery: begin(s)}
+	p := player{w: w, script: s, delivery: begin(s)}
 	gone := p.perform(ctx)
 	p.finish(s, gone)
 	if !gone && p.d.End == Reset {
@@ -81,7 +91,6 @@ func Play(ctx context.Context, w http.ResponseWriter, s Script) Delivery {
 
 type player struct {
 	w      http.ResponseWriter
-	rc     *http.ResponseController
 	script Script
 	begun  bool // the header was written
 	delivery
@@ -148,7 +157,7 @@ func (p *player) write(s Step) bool {
 }
 
 func (p *player) flush() error {
-	if err := p.rc.Flush(); !errors.Is(err, http.ErrNotSupported) {
+	if err := http.NewResponseController(p.w).Flush(); !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	return nil
@@ -177,7 +186,7 @@ func (p *player) hold(ctx context.Context) bool {
 
 // reset takes the connection from net/http and makes its close an RST.
 func (p *player) reset() {
-	conn, _, err := p.rc.Hijack()
+	conn, _, err := http.NewResponseController(p.w).Hijack()
 	if err != nil {
 		return // HTTP/2: the panic that follows resets the stream
 	}

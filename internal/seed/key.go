@@ -91,8 +91,10 @@ const strangersMax = 1 << 20
 
 // Key returns the key of a request: the one in its header, or one made of its body.
 func (s *Strangers) Key(r *http.Request, body []byte) Key {
-	if k, err := ParseKey(r.Header.Get(Header)); err == nil {
-		return k
+	if text := r.Header.Get(Header); text != "" {
+		if k, err := ParseKey(text); err == nil {
+			return k
+		}
 	}
 	h := fnv.New64a()
 	h.Write([]byte(r.URL.Path))

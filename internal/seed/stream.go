@@ -42,6 +42,9 @@ func (s *Stream) Uint64() uint64 {
 	return mix(s.state)
 }
 
+// skip leaves out n numbers.
+func (s *Stream) skip(n uint64) { s.state += n * golden }
+
 // Float64 returns a number in [0, 1).
 func (s *Stream) Float64() float64 { return float64(s.Uint64()>>11) / (1 << 53) }
 
