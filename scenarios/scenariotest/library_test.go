@@ -1,6 +1,7 @@
 package scenariotest_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/onsi/ginkgo/v2"
@@ -26,12 +27,22 @@ func TestLibrary(t *testing.T) {
 }
 
 var _ = scenariotest.DescribeLibrary(scenariotest.Options{
-	Run: scenarios.Options{Clock: "virtual"}, Labels: []string{"virtual"}, Check: everyFaultFired,
+	Run: scenarios.Options{Clock: "virtual"}, Labels: []string{"virtual"}, Check: library,
 })
 
 var _ = scenariotest.DescribeLibrary(scenariotest.Options{
-	Only: "smoke", Labels: []string{"wall"}, Again: 3, Check: everyFaultFired,
+	Only: "smoke", Labels: []string{"wall"}, Again: 3, Check: library,
 })
+
+// library is what must hold of every scenario, or of one beyond its expectations.
+func library(r *reports.Report) {
+	everyFaultFired(r)
+	if r.Name == "five-calls" {
+		none := r.Config("none").Metric("effective_reliability")
+		gomega.Expect(math.Pow(0.99, 5)).To(gomega.And(gomega.BeNumerically(">=", none.Low), gomega.BeNumerically("<=", none.High)),
+			"the interval of config none must cover the arithmetic")
+	}
+}
 
 // everyFaultFired looks closer than a report's status does, which forgives optional
 // faults and is content with one config: in the library every fault hits some config,
