@@ -43,6 +43,21 @@ type Model struct {
 	Over []Phase `yaml:"over,omitempty" json:"over,omitempty"`
 	// Context is how many tokens a request may have; 0: any number.
 	Context int `yaml:"context,omitempty" json:"context,omitempty" jsonschema:"minimum=0"`
+	// Price is what its tokens cost; reports tell costs where a model has one.
+	Price *Price `yaml:"price,omitempty" json:"price,omitempty"`
+}
+
+// Price is what tokens cost, in US dollars per million of them.
+type Price struct {
+	// Input is the price of a request's tokens.
+	Input float64 `yaml:"input,omitempty" json:"input" jsonschema:"minimum=0"`
+	// Output is the price of an answer's tokens.
+	Output float64 `yaml:"output,omitempty" json:"output" jsonschema:"minimum=0"`
+}
+
+// Validate reports negative prices.
+func (p *Price) Validate() error {
+	return errors.Join(wrap("input", notNegative(p.Input)), wrap("output", notNegative(p.Output)))
 }
 
 // Tool is how one implementation of a tool behaves while no fault hits it.
@@ -128,6 +143,9 @@ func validateAt(prefix string, m *Model) []error {
 		wrap(prefix+"context", notNegative(m.Context)),
 		wrap(prefix+"prefill", notNegative(m.Prefill)),
 	}
+	if m.Price != nil {
+		errs = append(errs, under(prefix+"price.", m.Price.Validate())...)
+	}
 	for i := range m.Over {
 		errs = append(errs, under(fmt.Sprintf("%sover[%d].", prefix, i), m.Over[i].Validate())...)
 	}
@@ -153,7 +171,7 @@ func validateRate(rate float64) error {
 	return errors.New("errorRate: must lie in [0, 1]")
 }
 
-func notNegative[N int | time.Duration](n N) error {
+func notNegative[N int | float64 | time.Duration](n N) error {
 	if n >= 0 {
 		return nil
 	}

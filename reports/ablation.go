@@ -1,6 +1,9 @@
 package reports
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // The changes of an AblationRuns.
 const (
@@ -42,7 +45,7 @@ type AblationStep struct {
 // ablationMetrics are what patterns buy, and what they are paid with.
 var ablationMetrics = []string{
 	"effective_reliability", "answered_rate", "false_success_rate", "latency.p50{op=agent_request}",
-	"latency.p95{op=agent_request}", "retry_amplification", "fallback_rate", "wasted_tokens",
+	"latency.p95{op=agent_request}", "retry_amplification", "fallback_rate", "wasted_tokens", "cost",
 }
 
 func ablation(in Input) *Ablation {
@@ -110,6 +113,9 @@ func measured(views []*view, metrics []string) ConfigReport {
 		m, err := ParseMetric(text)
 		if err != nil {
 			continue
+		}
+		if each := m.definition().each; each != nil && !slices.ContainsFunc(views, func(v *view) bool { return each(v) != nil }) {
+			continue // no run has it
 		}
 		samples := samplesOf(m, views)
 		c.Metrics[text] = combine(m.Info(), samples)

@@ -23,6 +23,7 @@ var benchUnits = []struct {
 	{"attempts/call", "retry_amplification", lower, 1},
 	{"good/s", "goodput", higher, 1},
 	{"wasted-tokens", "wasted_tokens", lower, 1},
+	{"USD/success", "cost_per_success", lower, 1},
 }
 
 // Bench writes the report as a Go benchmark's output, one line a config and seed, for

@@ -71,6 +71,7 @@ type MetricDifference struct {
 var comparedMetrics = []string{
 	"effective_reliability", "answered_rate", "false_success_rate", "latency.p50{op=agent_request}",
 	"latency.p95{op=agent_request}", "latency.p99{op=agent_request}", "retry_amplification", "wasted_tokens",
+	"cost", "cost_per_success",
 }
 
 // ComparedMetrics lists the metrics of a Comparison.

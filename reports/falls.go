@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,7 +24,7 @@ func (f fall) text() string {
 // gainColumns are the metrics of the table of patterns.
 var gainColumns = []struct{ title, metric string }{
 	{"reliability", "effective_reliability"}, {"p95", "latency.p95{op=agent_request}"},
-	{"tries/call", "retry_amplification"}, {"wasted tokens", "wasted_tokens"},
+	{"tries/call", "retry_amplification"}, {"wasted tokens", "wasted_tokens"}, {"cost", "cost"}, // the last, where there are prices
 }
 
 var gainHeads = map[string]string{AblationAdded: "alone, it adds", AblationRemoved: "with the others, it adds"}
@@ -31,7 +32,11 @@ var gainHeads = map[string]string{AblationAdded: "alone, it adds", AblationRemov
 // gainTable gives, by pattern, what it adds alone or in the company of the others.
 func (a *Ablation) gainTable(kind string) (header []string, rows [][]string) {
 	header = []string{"pattern"}
-	for _, c := range gainColumns {
+	columns := slices.Clone(gainColumns)
+	if !slices.ContainsFunc(a.Steps, func(s AblationStep) bool { return s.Metrics["cost"].N > 0 }) {
+		columns = columns[:len(columns)-1]
+	}
+	for _, c := range columns {
 		header = append(header, c.title)
 	}
 	for _, pattern := range a.patterns() {
@@ -40,7 +45,7 @@ func (a *Ablation) gainTable(kind string) (header []string, rows [][]string) {
 			continue
 		}
 		row := []string{pattern}
-		for _, c := range gainColumns {
+		for _, c := range columns {
 			v, ok := step.Gain[c.metric]
 			text := "–"
 			if ok {

@@ -145,6 +145,8 @@ func tickText(x float64, unit string) string {
 		return strconv.FormatFloat(rounded(1000*x), 'f', -1, 64) + " ms"
 	case unit == "s":
 		return strconv.FormatFloat(rounded(x), 'f', -1, 64) + " s"
+	case unit == "USD":
+		return "$" + strconv.FormatFloat(rounded(x), 'f', -1, 64)
 	}
 	return plain(x)
 }

@@ -80,8 +80,24 @@ func amount(x float64, unit string) string {
 		return short(x)
 	case unit == "1/s":
 		return plain(x) + "/s"
+	case unit == "USD":
+		return dollars(x)
 	}
 	return plain(x)
+}
+
+// dollars writes US dollars with at least two decimals, and three digits that count
+// where there are as many.
+func dollars(x float64) string {
+	x = rounded(x)
+	sign, digits := "", 2
+	if x < 0 {
+		sign, x = "-", -x
+	}
+	if x > 0 && x < 1 {
+		digits = min(2-int(math.Floor(math.Log10(x))), 6)
+	}
+	return sign + "$" + strconv.FormatFloat(x, 'f', digits, 64)
 }
 
 // plain writes a number with at most two decimals, a large one with fewer.

@@ -80,6 +80,9 @@ func (m *markdown) outcomes(r *Report) {
 			c.show("retry_amplification"), c.show("breaker_transitions{to=open}")))
 	}
 	m.printf("\nLatency counts from the scheduled arrival; ! means n too small for this percentile.\n\n")
+	if line := r.costLine(); line != "" {
+		m.printf("%s\n\n", escape(line))
+	}
 }
 
 func (m *markdown) arithmetic(r *Report) {

@@ -9,7 +9,7 @@ import (
 // MetricInfo says what a metric is.
 type MetricInfo struct {
 	Name       string   `json:"name"`
-	Unit       string   `json:"unit"`   // ratio, s, 1/s, count, tokens, attempts/call
+	Unit       string   `json:"unit"`   // ratio, s, 1/s, count, tokens, attempts/call, USD
 	Better     string   `json:"better"` // higher, lower, or "" where neither is
 	Definition string   `json:"definition"`
 	Labels     []string `json:"labels,omitempty"`
@@ -72,6 +72,10 @@ var metricTable = []definition{
 		of: tokens, each: fixed("kind", "input", "output")},
 	{MetricInfo: MetricInfo{"wasted_tokens", "tokens", lower, "output tokens that helped nobody, per run: those of calls whose agent request failed, and content events (one counts as one token) of failed attempts", nil},
 		of: func(v *view, _ labels) sample { return number(float64(v.wasted), v.calls) }},
+	{MetricInfo: MetricInfo{"cost", "USD", lower, "what an agent request cost, successful or not, in " + costText, nil},
+		of: cost, each: whereThereArePrices},
+	{MetricInfo: MetricInfo{"cost_per_success", "USD", lower, "what all agent requests cost over those that ended ok or fallback, in " + costText, nil},
+		of: costPerSuccess, each: whereThereArePrices},
 	quantileMetric("sender_lag.p99", 0.99, "99th percentile of how long after its scheduled arrival an agent request was started", func(v *view) []time.Duration { return v.lag }),
 	{MetricInfo: MetricInfo{"injected", "count", "", "times a fault fired, per run, warm-up included", []string{"fault"}},
 		of: injected, each: func(v *view) []labels { return list("fault", v.faultNames()) }},

@@ -156,13 +156,16 @@ var configColumns = []struct{ title, metric string }{
 	{"answered", "answered_rate"}, {"p50", "latency.p50{op=agent_request}"}, {"p95", "latency.p95{op=agent_request}"},
 	{"p99", "latency.p99{op=agent_request}"}, {"tries/call", "retry_amplification"}, {"on fallback", "fallback_rate"},
 	{"breaker opened", "breaker_transitions{to=open}"}, {"good/s", "goodput"}, {"wasted tokens", "wasted_tokens"},
+	{"cost", "cost"}, {"per success", "cost_per_success"},
 }
 
 // ConfigHeads are the heads of the table of configs.
 func (p *page) ConfigHeads() []string {
 	var heads []string
 	for _, c := range configColumns {
-		heads = append(heads, c.title)
+		if p.priced(c.metric) {
+			heads = append(heads, c.title)
+		}
 	}
 	return heads
 }
@@ -178,7 +181,9 @@ func configRows(r *Report) []configRow {
 			}
 		}
 		for _, col := range configColumns {
-			row.Cells = append(row.Cells, c.show(col.metric))
+			if r.priced(col.metric) {
+				row.Cells = append(row.Cells, c.show(col.metric))
+			}
 		}
 		out = append(out, row)
 	}

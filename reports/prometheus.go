@@ -10,7 +10,7 @@ import (
 )
 
 // promUnits is how Prometheus names end, by unit.
-var promUnits = map[string]string{"ratio": "_ratio", "s": "_seconds", "1/s": "_per_second", "attempts/call": "_ratio"}
+var promUnits = map[string]string{"ratio": "_ratio", "s": "_seconds", "1/s": "_per_second", "attempts/call": "_ratio", "USD": "_usd"}
 
 // exposition collects families of gauges.
 type exposition struct {

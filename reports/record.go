@@ -61,6 +61,7 @@ type Call struct {
 	TTFT     time.Duration `json:"ttft,omitempty"`  // from the call's start; 0: as its last attempt tells
 	Input    int           `json:"input,omitempty"` // tokens, as the reply reported them
 	Output   int           `json:"output,omitempty"`
+	Prompt   int           `json:"prompt,omitempty"` // estimated tokens of the request
 	Warmup   bool          `json:"warmup,omitempty"`
 }
 
@@ -109,6 +110,8 @@ type Run struct {
 	Attempts    []Attempt      `json:"-"`                  // sorted by request, step and N
 	Transitions []Transition   `json:"-"`                  // sorted by instant and target
 	Fired       map[string]int `json:"fired,omitempty"`    // by fault name, measured part and warm-up
+	// Prices are those of the models that have one, by target; nil if none has.
+	Prices map[string]Price `json:"prices,omitempty"`
 	// Dropped counts scheduled agent requests that the sender never started.
 	Dropped     int  `json:"dropped,omitempty"`
 	Interrupted bool `json:"interrupted,omitempty"`

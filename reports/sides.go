@@ -63,6 +63,7 @@ var columnTable = []struct {
 	{"Attempts per call", "1 is no retry at all", "retry_amplification", false},
 	{"Calls on a fallback", "served by another target than their first", "fallback_rate", false},
 	{"Wasted tokens", "output tokens per run that helped nobody", "wasted_tokens", false},
+	{"Cost of a success", "US dollars for all agent requests, over those that got a full answer", "cost_per_success", false},
 }
 
 func columnsOf(r *Report) []column {

@@ -220,6 +220,9 @@ func (s *screen) costs(r *Report) {
 		note += " !: n too small for this percentile."
 	}
 	s.text(dim, "  ", "  ", note)
+	if line := r.costLine(); line != "" {
+		s.text("", "  ", "  ", line)
+	}
 }
 
 // breakerText writes openings, half-openings and closings, per run.

@@ -29,6 +29,7 @@ type view struct {
 	ttft, gaps, lag      []time.Duration
 	input, output        int
 	wasted               int
+	cost                 float64 // US dollars
 
 	transitions map[transitionKey]int
 	openTime    map[string]time.Duration
@@ -132,6 +133,7 @@ func (v *view) addAttempts() {
 		}
 		if len(calls) > 0 && calls[0].Request == group[0].Request && calls[0].Step == group[0].Step {
 			v.addFirstToken(&calls[0], group)
+			v.spend(&calls[0], group)
 		}
 	}
 }

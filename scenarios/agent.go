@@ -155,12 +155,15 @@ func (t *task) step(n uint64, s Step) resilience.Step {
 			start := time.Now()
 			var res resilience.Result
 			var err error
+			prompt := 0
 			if s.Tool != "" {
 				res, err = t.tool(ctx, s)
 			} else {
-				res, err = t.a.stack.Complete(ctx, s.Target(), t.chat(s))
+				q := t.chat(s)
+				prompt = promptTokens(q)
+				res, err = t.a.stack.Complete(ctx, s.Target(), q)
 			}
-			t.record(ctx, n, s, start, res, err)
+			t.record(ctx, n, s, start, prompt, res, err)
 			return res, err
 		},
 	}
@@ -189,13 +192,13 @@ func (t *task) chat(s Step) resilience.Request {
 	}
 }
 
-func (t *task) record(ctx context.Context, n uint64, s Step, start time.Time, res resilience.Result, err error) {
+func (t *task) record(ctx context.Context, n uint64, s Step, start time.Time, prompt int, res resilience.Result, err error) {
 	end := time.Now()
 	c := reports.Call{
 		Request: t.index, Step: n, Name: s.Name(), Op: s.Op(), Warmup: t.warmup,
 		Start: start.Sub(t.a.t0), End: end.Sub(t.a.t0),
 		Attempts: res.Attempts, Served: res.Served, Fallback: res.Fallback,
-		Input: res.Reply.Usage.Input, Output: res.Reply.Usage.Output,
+		Input: res.Reply.Usage.Input, Output: res.Reply.Usage.Output, Prompt: prompt,
 	}
 	if err != nil {
 		c.Failed, c.Class = true, string(class(ctx, err))
@@ -238,6 +241,16 @@ func question(n int) string {
 		return words
 	}
 	return strings.Repeat(words, 4*n/len(words)+1)[:max(4*n, 16)]
+}
+
+// promptTokens estimates the tokens of a request: four characters each, and three
+// more for each message.
+func promptTokens(q resilience.Request) int {
+	n := 3
+	for _, m := range q.Messages {
+		n += 3 + (len(m.Content)+3)/4
+	}
+	return n
 }
 
 // component is what a step depends on, as the stack names it.

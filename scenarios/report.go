@@ -84,6 +84,23 @@ func (s *Scenario) perCall() []float64 {
 	return p
 }
 
+// prices are those of the models that have one, by target; nil if none has.
+func (s *Scenario) prices() map[string]reports.Price {
+	var all map[string]reports.Price
+	for provider, p := range s.Providers {
+		for model, m := range p.Models {
+			if m.Price == nil {
+				continue
+			}
+			if all == nil {
+				all = map[string]reports.Price{}
+			}
+			all[resilience.Target{Provider: provider, Model: model}.String()] = reports.Price(*m.Price)
+		}
+	}
+	return all
+}
+
 // config finds a config by its name.
 func (s *Scenario) config(name string) Config {
 	for _, c := range s.Configs {

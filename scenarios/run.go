@@ -241,7 +241,7 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 		run.Aborted = err.Error()
 	}
 	run.Config, run.Seed = c.Name, number
-	run.Closed = w.Closed != nil
+	run.Closed, run.Prices = w.Closed != nil, r.s.prices()
 	run.Interrupted = ctx.Err() != nil
 	if run.Duration = length - w.Warmup; run.Interrupted || length == 0 {
 		run.Duration = max(0, stopped.Sub(t0))
