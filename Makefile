@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fuzz bench bench-resilience bench-mock golden demo check
+.PHONY: help build test race lint fuzz bench bench-resilience bench-mock sdk-test golden demo check
 
 FUZZTIME ?= 20s
 
@@ -35,6 +35,9 @@ bench-resilience: ## the cost of a call beside other libraries, in turns
 
 bench-mock: ## the mock beside a bare handler and aimock from npm, in turns
 	go test ./mockllm -run '^TestPeers$$' -peers -v
+
+sdk-test: ## the JavaScript SDKs of npm against the mock
+	go test ./mockllm -run '^TestNPM' -count=1 -v
 
 golden: ## rewrite the schema, golden files and scripts from what the code does now
 	go test ./scenarios -update
