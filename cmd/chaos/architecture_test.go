@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"faults":                 {"internal/*"},
 	"mockllm":                {"internal/*"},
 	"resilience":             {"internal/seed", "internal/dialect", "internal/exchange"}, // exchange for the kinds of events
+	"resilience/otel":        {"resilience", "internal/seed"},
 	"resilience/prom":        {"resilience"},
 	"resilience/sdkclient":   {"resilience", "internal/seed", "internal/dialect"},
 	"reports":                {},
@@ -110,7 +111,7 @@ func TestArchitectureCanFail(t *testing.T) {
 // have packages of their own.
 func TestLight(t *testing.T) {
 	heavy := []string{"go.opentelemetry.io/", "github.com/prometheus/", "github.com/openai/", "github.com/anthropics/", "google.golang.org/"}
-	for _, pkg := range []string{"resilience", "resilience/sdkclient", "resilience/prom"} {
+	for _, pkg := range []string{"resilience", "resilience/sdkclient", "resilience/prom", "resilience/otel"} {
 		out, err := exec.Command("go", "list", "-deps", module+"/"+pkg).Output()
 		if err != nil {
 			t.Fatalf("list the dependencies of %s: %v", pkg, err)
