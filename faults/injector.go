@@ -55,7 +55,7 @@ func (e *Endpoint) Respond(ctx context.Context, r *exchange.Request) exchange.Sc
 	if f.peer != nil && f.peer.conn != nil {
 		f.began = f.peer.conn.log.take()
 	}
-	drawn := e.draw(f)
+	drawn := e.draw(f, r)
 	s, answered := exchange.Script{}, false
 	for _, d := range drawn {
 		if p, ok := d.params.(replacement); ok && !answered {
@@ -82,7 +82,7 @@ type thrown struct {
 	cast   cast
 }
 
-func (e *Endpoint) draw(f *flight) []thrown {
+func (e *Endpoint) draw(f *flight, r *exchange.Request) []thrown {
 	var drawn []thrown
 	for _, fault := range e.clock.now().active(e.injected) {
 		if !fault.On.Matches(e.config.Target, f.attempt.Model) {
@@ -94,9 +94,10 @@ func (e *Endpoint) draw(f *flight) []thrown {
 		}
 		done := false
 		drawn = append(drawn, thrown{fault.Params, cast{
-			target: e.config.Target,
-			model:  f.attempt.Model,
-			draw:   stream.Float64,
+			target:  e.config.Target,
+			model:   f.attempt.Model,
+			request: r,
+			draw:    stream.Float64,
 			fired: func() {
 				if done {
 					return
@@ -104,7 +105,7 @@ func (e *Endpoint) draw(f *flight) []thrown {
 				done = true
 				e.fired.add(fault.Name)
 				f.attempt.Faults = append(f.attempt.Faults, fault.Name)
-				f.attempt.Corrupt = f.attempt.Corrupt || fault.Type == "malformed"
+				f.attempt.Corrupt = f.attempt.Corrupt || corrupting[fault.Type]
 			},
 		}})
 	}
@@ -114,7 +115,7 @@ func (e *Endpoint) draw(f *flight) []thrown {
 // hold makes Lift end the request if the fault may keep it waiting.
 func (e *Endpoint) hold(f *flight, params any) {
 	switch params.(type) {
-	case *Hang, *Stall:
+	case *Hang, *Stall, *Linger, *PingOnly, *ToolTimeout:
 	default:
 		return
 	}

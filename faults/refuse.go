@@ -15,8 +15,9 @@ import (
 
 // cast is one fault thrown at one attempt.
 type cast struct {
-	target Target
-	model  string
+	target  Target
+	model   string
+	request *exchange.Request
 	// draw gives the next random number in [0, 1) of this fault and attempt.
 	draw func() float64
 	// fired tells that the fault had its effect; it may be called more than once.
@@ -42,24 +43,58 @@ const defaultRetryAfter = time.Second
 type RateLimit struct {
 	// RetryAfter is the wait that the reply asks for; 1s by default.
 	RetryAfter time.Duration `yaml:"retryAfter,omitempty" json:"retryAfter"`
+	// Form is how the headers say it: seconds (the default; also in milliseconds), date,
+	// ms (only retry-after-ms), none, or a lie: garbage, huge, negative, past. With none
+	// and the lies the body does not say it either.
+	Form string `yaml:"form,omitempty" json:"form" jsonschema:"enum=seconds,enum=date,enum=ms,enum=none,enum=garbage,enum=huge,enum=negative,enum=past"`
 }
 
-// Validate reports a negative wait.
-func (p RateLimit) Validate() error { return notNegative("retryAfter", p.RetryAfter) }
+// Validate reports a negative wait and an unknown form.
+func (p RateLimit) Validate() error {
+	return errors.Join(notNegative("retryAfter", p.RetryAfter),
+		oneOf("form", p.Form, "seconds", "date", "ms", "none", "garbage", "huge", "negative", "past"))
+}
+
+// lies are values of Retry-After that no client should follow.
+var lies = map[string]string{"garbage": "soon", "huge": "277403", "negative": "-5", "past": "Thu, 01 Jan 2015 00:00:00 GMT"}
 
 func (p RateLimit) reply(c *cast) (exchange.Script, bool) {
 	model := c.model
 	if model == "" {
 		model = c.target.name()
 	}
+	message := fmt.Sprintf("Rate limit reached for %s on requests per min (RPM): Limit %d, Used %d, Requested 1.",
+		model, rateLimited.Limit, rateLimited.Limit)
+	wait := p.RetryAfter
+	if p.Form == "none" || lies[p.Form] != "" {
+		wait = 0
+	} else {
+		message += fmt.Sprintf(" Please try again in %v.", wait)
+	}
 	s := c.refuse(dialect.Error{
-		Status: http.StatusTooManyRequests, Type: "requests", Code: "rate_limit_exceeded",
-		Message: fmt.Sprintf("Rate limit reached for %s on requests per min (RPM): Limit %d, Used %d, Requested 1. Please try again in %v.",
-			model, rateLimited.Limit, rateLimited.Limit, p.RetryAfter),
-	}, &p.RetryAfter)
-	s.Header.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(p.RetryAfter.Seconds())), 10))
-	s.Header.Set("Retry-After-Ms", strconv.FormatInt(int64(math.Ceil(float64(p.RetryAfter)/float64(time.Millisecond))), 10))
+		Status: http.StatusTooManyRequests, Type: "requests", Code: "rate_limit_exceeded", Message: message,
+	}, &wait)
+	switch p.Form {
+	case "", "seconds":
+		s.Header.Set("Retry-After", strconv.FormatInt(wholeSeconds(wait), 10))
+		s.Header.Set("Retry-After-Ms", milliseconds(wait))
+	case "ms":
+		s.Header.Set("Retry-After-Ms", milliseconds(wait))
+	case "date":
+		at := time.Now().Add(wait + time.Second - 1).Truncate(time.Second) // never too early
+		s.Header.Set("Retry-After", at.UTC().Format(http.TimeFormat))
+	case "none":
+	default:
+		s.Header.Set("Retry-After", lies[p.Form])
+	}
 	return s, true
+}
+
+// wholeSeconds rounds up.
+func wholeSeconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
+
+func milliseconds(d time.Duration) string {
+	return strconv.FormatInt(int64(math.Ceil(float64(d)/float64(time.Millisecond))), 10)
 }
 
 // ServerError answers with a 5xx status in the dialect's envelope.

@@ -79,8 +79,11 @@ func (s *Spec) Validate() error {
 
 // Applies reports why the fault cannot hit a target that its selector covers.
 func (s *Spec) Applies(t Target) error {
-	if k := kinds[s.Type]; k.streams && t.Tool != "" {
-		return fmt.Errorf("type: %s needs a provider, and the tool %s is none", s.Type, t.Tool)
+	if err := kinds[s.Type].needs.meets(s.Type, t); err != nil {
+		return err
+	}
+	if p, ok := s.Params.(suited); ok {
+		return p.suits(t)
 	}
 	return nil
 }
