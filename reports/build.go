@@ -206,6 +206,8 @@ func judge(e Expectation, views []*view) Judgement {
 		if len(views) == 0 {
 			j.Reason = "not measured: the config did not run"
 		}
+	case e.refuted(views):
+		j.Verdict, j.Reason = Violated, "refuted before the end, so the run was ended"
 	case e.Is.Op == "==":
 	case v.HasInterval() && (e.Is.Holds(v.Low) != e.Is.Holds(v.High)):
 		j.Resolved, j.Reason = false, "the interval straddles the bound"
@@ -213,6 +215,11 @@ func judge(e Expectation, views []*view) Judgement {
 		j.Resolved, j.Reason = false, "n too small for an interval"
 	}
 	return j
+}
+
+// refuted tells whether one of the runs ended early because of this expectation.
+func (e Expectation) refuted(views []*view) bool {
+	return e.Metric.Name == "effective_reliability" && slices.ContainsFunc(views, func(v *view) bool { return v.run.Refuted == e.Is.String() })
 }
 
 func faultCounts(v *view) []FaultCount {

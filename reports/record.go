@@ -115,6 +115,9 @@ type Run struct {
 	// Dropped counts scheduled agent requests that the sender never started.
 	Dropped     int  `json:"dropped,omitempty"`
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Refuted is the bound of effective_reliability that was refuted while the run went
+	// on, which ended it; "" if none was.
+	Refuted string `json:"refuted,omitempty"`
 	// Aborted is why the run ended early by a fault of the harness; "" otherwise.
 	Aborted string `json:"aborted,omitempty"`
 }

@@ -12,7 +12,8 @@ type Status string
 // The statuses, in order of precedence: the first that applies wins. Interrupted
 // comes first, because the person who stopped the run knows why it is partial; then
 // error, because nothing is to be believed after the harness failed or the steady
-// state was not met; then inconclusive, because a bound, held or violated, says
+// state was not met; then failed, where a bound was refuted so clearly that the run was
+// ended, whatever had not yet happened by then; then inconclusive, because a bound, held or violated, says
 // nothing about a fault that never fired or about a sender that could not keep up.
 const (
 	Interrupted  Status = "interrupted"
@@ -83,7 +84,7 @@ func (r *Report) violated() []Judgement {
 }
 
 func status(in Input, r *Report, views map[string][]*view) (Status, []string) {
-	var interrupted, errored, doubtful, failing []string
+	var interrupted, errored, refuted, doubtful, failing []string
 	if in.Err != "" {
 		errored = append(errored, in.Err)
 	}
@@ -101,6 +102,9 @@ func status(in Input, r *Report, views map[string][]*view) (Status, []string) {
 			if v.run.Aborted != "" {
 				errored = append(errored, fmt.Sprintf("config %s, seed %d: %s", v.run.Config, v.run.Seed, v.run.Aborted))
 			}
+			if v.run.Refuted != "" {
+				refuted = append(refuted, fmt.Sprintf("config %s, seed %d: effective_reliability %s was refuted after %s, so the run was ended", v.run.Config, v.run.Seed, v.run.Refuted, duration(v.run.Duration)))
+			}
 			doubtful = append(doubtful, saturation(v)...)
 		}
 		if countRequests(views[config.Name]) == 0 {
@@ -114,7 +118,7 @@ func status(in Input, r *Report, views map[string][]*view) (Status, []string) {
 	for _, level := range []struct {
 		status  Status
 		reasons []string
-	}{{Interrupted, interrupted}, {Errored, errored}, {Inconclusive, doubtful}, {Failing, failing}} {
+	}{{Interrupted, interrupted}, {Errored, errored}, {Failing, refuted}, {Inconclusive, doubtful}, {Failing, failing}} {
 		if len(level.reasons) > 0 {
 			return level.status, level.reasons
 		}

@@ -29,6 +29,7 @@ type agent struct {
 	progress  *ConfigProgress
 	t0        time.Time // end of the warm-up: records count from here
 	panic     atomic.Pointer[error]
+	watch     *watch
 	// hear is a test's: it gets every event of the stack; nil for nobody.
 	hear func(at time.Duration, e resilience.Event)
 }
@@ -118,6 +119,9 @@ func (a *agent) request(ctx context.Context, index uint64, arr Arrival, sched ti
 		r.Class = string(class(ctx, answer.Err))
 	}
 	a.rec.Request(r)
+	if !r.Warmup {
+		a.watch.observe(r.Outcome.Good())
+	}
 	a.progress.latency.Record(end.Sub(sched))
 	if r.Outcome <= reports.Fallback {
 		a.progress.Good.Add(1)

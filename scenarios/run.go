@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -105,7 +106,7 @@ func (r *runner) control(ctx context.Context, number uint64) (*reports.SteadySta
 		return nil, false, err
 	}
 	calm := *r.s
-	calm.Faults = nil
+	calm.Faults, calm.Expect = nil, nil
 	calm.Configs = []Config{r.s.config(steady.Config)}
 	calm.Workload.Warmup = 0
 	if calm.Workload.Duration == 0 || calm.Workload.Duration > controlLimit {
@@ -230,9 +231,15 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 		return nil, fmt.Errorf("%w: config %s: %w", ErrSetup, c.Name, err)
 	}
 	a.hear = r.hear
+	arriving, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	measured := slices.IndexFunc(arrivals, func(a Arrival) bool { return a.At >= w.Warmup })
+	if a.watch, err = r.watch(c, len(arrivals)-max(measured, 0), stop); err != nil {
+		return nil, fmt.Errorf("%w: config %s: %w", ErrSetup, c.Name, err)
+	}
 	b.arm(t0)
 	length := w.length(arrivals) // 0: as long as the requests of a closed loop take
-	stopped := r.drive(ctx, a, arrivals, start, length)
+	stopped := r.drive(ctx, arriving, a, arrivals, start, length)
 	a.close()
 	closing := b.close()
 	a.stack.Breakers() // tells of those that have become half-open since their last call
@@ -243,7 +250,8 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 	run.Config, run.Seed = c.Name, number
 	run.Closed, run.Prices = w.Closed != nil, r.s.prices()
 	run.Interrupted = ctx.Err() != nil
-	if run.Duration = length - w.Warmup; run.Interrupted || length == 0 {
+	run.Refuted = a.watch.verdict()
+	if run.Duration = length - w.Warmup; run.Interrupted || run.Refuted != "" || length == 0 {
 		run.Duration = max(0, stopped.Sub(t0))
 	}
 	run.Fired = b.fired()
@@ -251,11 +259,11 @@ func (r *runner) config(ctx context.Context, c Config, b *bench, arrivals []Arri
 	return run, nil
 }
 
-// drive lets the agent requests arrive, waits until all have ended, and returns when
-// the last was sent. Requests outlive an interrupt by interruptLimit and the last
+// drive lets the agent requests arrive until arriving ends, waits until all have
+// ended, and returns when the last was sent. Requests outlive an interrupt by interruptLimit and the last
 // arrival by drainLimit; each has a deadline of its own, so that no two of them end at
 // one instant.
-func (r *runner) drive(ctx context.Context, a *agent, arrivals []Arrival, start time.Time, length time.Duration) (stopped time.Time) {
+func (r *runner) drive(ctx, arriving context.Context, a *agent, arrivals []Arrival, start time.Time, length time.Duration) (stopped time.Time) {
 	w, end := r.s.Workload, start.Add(length)
 	base, giveUp := untilInterrupted(ctx)
 	defer giveUp()
@@ -280,13 +288,13 @@ func (r *runner) drive(ctx context.Context, a *agent, arrivals []Arrival, start 
 		},
 	}
 	if w.Closed == nil {
-		send.open(ctx)
+		send.open(arriving)
 		return stopped
 	}
 	if length == 0 {
 		end = time.Time{}
 	}
-	send.closed(ctx, w.Closed, start.Add(w.Warmup), w.Requests, end)
+	send.closed(arriving, w.Closed, start.Add(w.Warmup), w.Requests, end)
 	return stopped
 }
 

@@ -184,6 +184,9 @@ type Expectation struct {
 	Metric string `yaml:"metric" jsonschema:"required"`
 	// Is is the bound, such as ">= 99%" or "< 12s".
 	Is string `yaml:"is" jsonschema:"required"`
+	// AbortOnFail ends a run early once it is refuted beyond doubt: only for
+	// effective_reliability and >=. A run never ends early because it does well.
+	AbortOnFail bool `yaml:"abortOnFail,omitempty"`
 }
 
 // SetDefaults fills what the file left out.

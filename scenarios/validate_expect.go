@@ -11,7 +11,7 @@ import (
 // judged checks the steady state and the expectations.
 func (c *checker) judged() {
 	if st := c.s.SteadyState; st != nil {
-		c.expectation("steadyState", Expectation(*st))
+		c.expectation("steadyState", Expectation{Config: st.Config, Metric: st.Metric, Is: st.Is})
 	}
 	for i, e := range c.s.Expect {
 		c.expectation(fmt.Sprintf("expect[%d]", i), e)
@@ -44,6 +44,9 @@ func (c *checker) expectation(path string, e Expectation) {
 	}
 	if err2 != nil {
 		c.report(path+".is", "%v", err2)
+	}
+	if e.AbortOnFail && err == nil && err2 == nil && (m.Name != "effective_reliability" || b.Op != ">=") {
+		c.report(path+".abortOnFail", "is only for effective_reliability and >=")
 	}
 }
 
