@@ -17,6 +17,7 @@ import (
 
 	"github.com/agentchaos/chaos/internal/dialect"
 	"github.com/agentchaos/chaos/internal/exchange"
+	"github.com/agentchaos/chaos/internal/seed"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files and docs/faults.md")
@@ -34,7 +35,7 @@ const question = `"model":"m","messages":[{"role":"user","content":"Hi"}]`
 func subjects() []subject {
 	provider := func(d string) Target { return Target{Provider: d, Dialect: d, Models: []string{"m"}} }
 	functions := `,"tools":[{"type":"function","function":{"name":"search"}}]`
-	all := []subject{
+	return []subject{
 		{"openai-unary", formChat, "/v1/chat/completions", `{` + question + functions + `}`, provider("openai"), false},
 		{"openai-stream", formChat, "/v1/chat/completions", `{` + question + functions + `,"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}`, provider("openai"), true},
 		{"responses-unary", formResponses, "/v1/responses", `{"model":"m","input":"Hi","tools":[{"type":"function","name":"search"}]}`, provider("openai"), false},
@@ -45,7 +46,6 @@ func subjects() []subject {
 		{"gemini-stream", formGemini, "/v1beta/models/m:streamGenerateContent?alt=sse", `{"contents":[{"role":"user","parts":[{"text":"Hi"}]}]}`, provider("gemini"), true},
 		{"tool", formTool, "/", `{}`, Target{Tool: "search", Implementation: "tavily"}, false},
 	}
-	return all
 }
 
 func (s subject) request() *exchange.Request {
@@ -94,33 +94,31 @@ var variants = map[string][]any{
 	"status": {&Status{Status: 500}, &Status{Status: 401}, &Status{Status: 404}, &Status{Status: 413, Body: "html"}, &Status{Status: 422},
 		&Status{Status: 502, Body: "html"}, &Status{Status: 503, Body: "empty"}, &Status{Status: 504}, &Status{Status: 408}, &Status{Status: 403},
 		&Status{Status: 429, ShouldRetry: "false"}, &Status{Status: 500, Says: 429}, &Status{Status: 524, Body: "html", Delay: 100 * time.Second}},
-	"quota":            {&Quota{Status: 400}, &Quota{Reset: 5 * time.Hour}},
-	"error_in_200":     {&ErrorIn200{Error: "rate_limit"}},
-	"no_choices":       {&NoChoices{Value: "absent"}},
-	"error_event":      {&ErrorEvent{After: 2, Error: "server_error"}, &ErrorEvent{After: 2, Done: true}, &ErrorEvent{After: 1, Form: "flat", Error: "rate_limit", RetryAfter: 2 * time.Second}, &ErrorEvent{Form: "frame"}},
-	"cut":              {&Cut{After: 1}},
-	"reset":            {&Reset{After: 1}},
-	"linger":           {&Linger{Duration: time.Minute}},
-	"comments":         {&Comments{As: "data"}, &Comments{As: "id"}},
-	"lines":            {&Lines{Form: "cr"}, &Lines{Form: "bom"}, &Lines{Form: "no_space"}},
-	"split":            {&Split{Size: 100, Gap: time.Millisecond}},
-	"burst":            {&Burst{Size: 700}},
-	"null_event":       {&NullEvent{Data: "empty"}},
-	"disorder":         {&Disorder{How: "skip"}},
-	"block_order":      {&BlockOrder{How: "two_starts"}, &BlockOrder{How: "delta_first"}, &BlockOrder{How: "index_gap"}},
-	"finish":           {&Finish{"content_filter", 2}, &Finish{"refusal", 2}, &Finish{"recitation", 2}, &Finish{"malformed_call", 2}, &Finish{"stop", 99}, &Finish{"unknown", 99}},
-	"choiceless":       {&Choiceless{Where: "middle"}, &Choiceless{Where: "last"}},
-	"usage":            {&UsageWrong{How: "zero"}},
-	"tool_arguments":   {&ToolArguments{How: "truncated"}, &ToolArguments{How: "wrong_types"}},
-	"tool_index":       {&ToolIndex{How: "zero"}},
-	"tool_error":       {&ToolError{Status: 200}},
-	"delay":            {&Delay{Delay: time.Second}},
-	"server_error":     {&ServerError{Status: 502}},
-	"repetition":       {&Repetition{After: 1, Times: 3}},
-	"half_event":       {&HalfEvent{After: 0}},
-	"stall":            {&Stall{After: 1, Duration: time.Minute}},
-	"wrong_model":      nil,
-	"empty_completion": nil,
+	"quota":          {&Quota{Status: 400}, &Quota{Reset: 5 * time.Hour}},
+	"error_in_200":   {&ErrorIn200{Error: "rate_limit"}},
+	"no_choices":     {&NoChoices{Value: "absent"}},
+	"error_event":    {&ErrorEvent{After: 2, Error: "server_error"}, &ErrorEvent{After: 2, Done: true}, &ErrorEvent{After: 1, Form: "flat", Error: "rate_limit", RetryAfter: 2 * time.Second}, &ErrorEvent{Form: "frame"}},
+	"cut":            {&Cut{After: 1}},
+	"reset":          {&Reset{After: 1}},
+	"linger":         {&Linger{Duration: time.Minute}},
+	"comments":       {&Comments{As: "data"}, &Comments{As: "id"}},
+	"lines":          {&Lines{Form: "cr"}, &Lines{Form: "bom"}, &Lines{Form: "no_space"}},
+	"split":          {&Split{Size: 100, Gap: time.Millisecond}},
+	"burst":          {&Burst{Size: 700}},
+	"null_event":     {&NullEvent{Data: "empty"}},
+	"disorder":       {&Disorder{How: "skip"}},
+	"block_order":    {&BlockOrder{How: "two_starts"}, &BlockOrder{How: "delta_first"}, &BlockOrder{How: "index_gap"}},
+	"finish":         {&Finish{"content_filter", 2}, &Finish{"refusal", 2}, &Finish{"recitation", 2}, &Finish{"malformed_call", 2}, &Finish{"stop", 99}, &Finish{"unknown", 99}},
+	"choiceless":     {&Choiceless{Where: "middle"}, &Choiceless{Where: "last"}},
+	"usage":          {&UsageWrong{How: "zero"}},
+	"tool_arguments": {&ToolArguments{How: "truncated"}, &ToolArguments{How: "wrong_types"}},
+	"tool_index":     {&ToolIndex{How: "zero"}},
+	"tool_error":     {&ToolError{Status: 200}},
+	"delay":          {&Delay{Delay: time.Second}},
+	"server_error":   {&ServerError{Status: 502}},
+	"repetition":     {&Repetition{After: 1, Times: 3}},
+	"half_event":     {&HalfEvent{After: 0}},
+	"stall":          {&Stall{After: 1, Duration: time.Minute}},
 }
 
 // every calls f for every kind of the injector with all its variants.
@@ -150,7 +148,9 @@ func every(t *testing.T, f func(spec Spec, title string)) {
 
 // throw lets a fault act on the subject.
 func (s subject) throw(t *testing.T, spec Spec) (out exchange.Script, fired bool) {
-	c := &cast{target: s.target, model: "m", request: s.request(), draw: func() float64 { return 0.5 }, fired: func() { fired = true }}
+	stream := seed.New(42, "fault/"+spec.Name, seed.Key{})
+	stream.Chance(spec.chance())
+	c := &cast{target: s.target, model: "m", request: s.request(), draw: stream.Float64, fired: func() { fired = true }}
 	if s.form == formTool {
 		c.model = ""
 	}
