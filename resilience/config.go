@@ -69,6 +69,8 @@ type Limits struct {
 	TPM int `yaml:"tpm,omitempty" json:"tpm,omitempty" jsonschema:"minimum=0"`
 	// Concurrency is how many attempts may be under way with the key at a time.
 	Concurrency int `yaml:"concurrency,omitempty" json:"concurrency,omitempty" jsonschema:"minimum=0"`
+	// Adaptive finds the concurrency out, in place of a fixed one.
+	Adaptive *Adaptive `yaml:"adaptive,omitempty" json:"adaptive,omitempty"`
 }
 
 // Queue lets calls wait while too many are under way.
@@ -136,6 +138,9 @@ func (c *Config) SetDefaults() {
 	}
 	if c.Stream != nil {
 		c.Stream.SetDefaults()
+	}
+	if c.Limits != nil && c.Limits.Adaptive != nil {
+		c.Limits.Adaptive.SetDefaults()
 	}
 	if c.Queue != nil {
 		c.Queue.SetDefaults()

@@ -25,18 +25,23 @@ type Limiter struct {
 	observe    Observer
 	born       time.Time
 	slots      *Gate // nil: any number may be under way
+	adaptive   *aimd // how many slots there are, guarded by their lock; nil: as many as given
 
 	mu    sync.Mutex
 	rates rates
 }
 
-// NewLimiter returns a limiter with full buckets. name and op (llm or tool) stand in
+// NewLimiter returns a limiter with full buckets. cfg has its defaults filled in; name and op (llm or tool) stand in
 // events and errors; seed keys how those who waited for one instant are spread.
 func NewLimiter(name, op string, cfg Limits, seed uint64, observe Observer) *Limiter {
 	l := &Limiter{target: name, op: op, seed: seed, observe: observe, born: time.Now(),
 		rates: rates{requests: newBucket(cfg.RPM), tokens: newBucket(cfg.TPM)}}
-	if cfg.Concurrency > 0 {
-		l.slots = NewGate(name, op, Queue{Size: math.MaxInt, Concurrency: cfg.Concurrency, Order: "fifo"}, observe)
+	concurrency := cfg.Concurrency
+	if cfg.Adaptive != nil {
+		l.adaptive, concurrency = newAIMD(*cfg.Adaptive), cfg.Adaptive.Initial
+	}
+	if concurrency > 0 {
+		l.slots = NewGate(name, op, Queue{Size: math.MaxInt, Concurrency: concurrency, Order: "fifo"}, observe)
 	}
 	return l
 }
@@ -56,8 +61,19 @@ func (l *Limiter) do(ctx context.Context, op Op) error {
 	if err := l.reserve(s); err != nil {
 		return err
 	}
+	if l.adaptive == nil {
+		err := op(s)
+		l.settle(s, err)
+		return err
+	}
+	began := time.Now()
 	err := op(s)
 	l.settle(s, err)
+	class := Class("")
+	if err != nil {
+		class = AsError(s, err).Class
+	}
+	l.slots.adapt(l.adaptive, began, class)
 	return err
 }
 

@@ -154,20 +154,20 @@ func (g *gate) enter(w *waiter) (refused *waiter, now bool) {
 }
 
 // leave frees a place and takes waiters from the queue: those dropped for lack of
-// time, and the one that is let in.
+// time, and those let in, which is one unless the number of places has changed.
 func (g *gate) leave(now, took time.Duration, o outcome) (out []*waiter) {
 	if o == success {
 		g.usual += (took - g.usual) / 8
 	}
 	g.running--
-	for len(g.waiting) > 0 {
+	for len(g.waiting) > 0 && g.running < g.cfg.Concurrency {
 		i := g.next(now)
 		w := g.waiting[i]
 		g.waiting = slices.Delete(g.waiting, i, i+1)
 		out = append(out, w)
 		if w.deadline == 0 || w.deadline-now >= g.usual {
 			g.running++
-			return out
+			continue
 		}
 		w.usual = max(1, g.usual)
 		g.usual -= g.usual / 8 // lest one slow time keeps everybody out for good

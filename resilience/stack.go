@@ -211,6 +211,11 @@ func (c Config) clone() Config {
 		s := *c.Stream
 		c.Stream = &s
 	}
+	if c.Limits != nil && c.Limits.Adaptive != nil {
+		l, a := *c.Limits, *c.Limits.Adaptive
+		l.Adaptive = &a
+		c.Limits = &l
+	}
 	if c.Queue != nil {
 		q := *c.Queue
 		c.Queue = &q

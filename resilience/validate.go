@@ -61,6 +61,10 @@ func (l Limits) validate(p *problems) {
 	p.check(l.RPM >= 0, "limits.rpm", "must not be negative")
 	p.check(l.TPM >= 0, "limits.tpm", "must not be negative")
 	p.check(l.Concurrency >= 0, "limits.concurrency", "must not be negative")
+	if l.Adaptive != nil {
+		p.check(l.Concurrency == 0, "limits.adaptive", "cannot stand beside concurrency")
+		l.Adaptive.validate(p)
+	}
 }
 
 func (q Queue) validate(p *problems) {
