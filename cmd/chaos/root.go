@@ -47,7 +47,7 @@ func rootCommand() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
 	root.AddCommand(
-		runCommand(), compareCommand(), reportCommand(), validateCommand(), listCommand(), schemaCommand(),
+		runCommand(), compareCommand(), reportCommand(), validateCommand(), explainCommand(), listCommand(), schemaCommand(),
 		mockCommand(), versionCommand(),
 	)
 	return root
