@@ -164,7 +164,6 @@ func TestStatusPrecedence(t *testing.T) {
 		}
 	}
 	closedLoop := func(in *Input) { in.Runs[0].Closed = true }
-	dropping := func(in *Input) { in.Runs[0].Dropped = 3 }
 	violated := func(in *Input) { in.Expectations[1].Is = Bound{Op: ">=", Value: 0.9, Text: ">= 90%"} }
 	narrowly := func(in *Input) { in.Expectations[0].Is = Bound{Op: "<", Value: 0.16, Text: "< 16%"} }
 	clear := func(in *Input) { in.Expectations = in.Expectations[1:] }
@@ -189,7 +188,6 @@ func TestStatusPrecedence(t *testing.T) {
 		{"violated while the fault never fired", changes{silent, violated}, Inconclusive, 4, 4},
 		{"sender late", changes{lagging}, Inconclusive, 4, 4},
 		{"a closed loop has no lag", changes{lagging, closedLoop, clear}, Passed, 0, 0},
-		{"sender dropped", changes{dropping}, Inconclusive, 4, 4},
 		{"nothing measured", changes{empty}, Inconclusive, 4, 4},
 		{"steady state not met", changes{unsteady}, Errored, 3, 3},
 		{"steady state not met and fault never fired", changes{unsteady, silent, violated}, Errored, 3, 3},
@@ -281,21 +279,10 @@ func TestRecorderUnderManyGoroutines(t *testing.T) {
 				rec.Call(Call{Request: id, Step: 1})
 				rec.Request(Request{Index: id, End: second, Outcome: Outcome(i % 4)})
 				rec.Transition(Transition{At: time.Duration(id), Target: fmt.Sprint(w), To: "open"})
-				if live := rec.Live(); live.Good > live.Requests {
-					t.Errorf("%d good of %d", live.Good, live.Requests)
-				}
 			}
 		})
 	}
 	wg.Wait()
-	live := rec.Live()
-	if live.Requests != workers*each || live.Good != workers*each/2 || live.Breakers != workers || live.P99.Round(10*time.Millisecond) != second {
-		t.Errorf("live: %+v", live)
-	}
-	rec.Transition(Transition{Target: "3", To: "closed"})
-	if got := rec.Live().Breakers; got != workers-1 {
-		t.Errorf("%d breakers not closed, want %d", got, workers-1)
-	}
 	run := rec.Finish()
 	for i := range workers * each {
 		calls, attempts := run.Calls[2*i:2*i+2], run.Attempts[2*i:2*i+2]

@@ -111,10 +111,8 @@ type Run struct {
 	Transitions []Transition   `json:"-"`                  // sorted by instant and target
 	Fired       map[string]int `json:"fired,omitempty"`    // by fault name, measured part and warm-up
 	// Prices are those of the models that have one, by target; nil if none has.
-	Prices map[string]Price `json:"prices,omitempty"`
-	// Dropped counts scheduled agent requests that the sender never started.
-	Dropped     int  `json:"dropped,omitempty"`
-	Interrupted bool `json:"interrupted,omitempty"`
+	Prices      map[string]Price `json:"prices,omitempty"`
+	Interrupted bool             `json:"interrupted,omitempty"`
 	// Refuted is the bound of effective_reliability that was refuted while the run went
 	// on, which ended it; "" if none was.
 	Refuted string `json:"refuted,omitempty"`

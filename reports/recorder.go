@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
 )
 
 // shards is how many locks a Recorder spreads agent requests over.
@@ -18,11 +16,6 @@ type Recorder struct {
 
 	mu          sync.Mutex
 	transitions []Transition
-	open        map[string]bool
-
-	requests, good atomic.Int64
-	notClosed      atomic.Int64
-	latency        Histogram
 }
 
 type shard struct {
@@ -75,17 +68,9 @@ func (s *slab[T]) len() int {
 	return n
 }
 
-// Live are numbers of a run under way, warm-up included.
-type Live struct {
-	Requests int64         // agent requests that ended
-	Good     int64         // of them ok or fallback
-	P99      time.Duration // of the agent requests' latency, from the scheduled arrival
-	Breakers int64         // breakers that are not closed now
-}
-
 // NewRecorder expects about so many agent requests; more or fewer may come.
 func NewRecorder(requests int) *Recorder {
-	r := &Recorder{open: map[string]bool{}}
+	r := new(Recorder)
 	for i := range r.shards {
 		// Half of what is expected of a shard is what its first chunk holds.
 		each := max(requests, 0) / shards / 2
@@ -100,11 +85,6 @@ func (r *Recorder) Request(q Request) {
 	s.mu.Lock()
 	s.requests.add(&q)
 	s.mu.Unlock()
-	r.latency.Record(q.End - q.Sched)
-	if q.Outcome.Good() {
-		r.good.Add(1)
-	}
-	r.requests.Add(1)
 }
 
 // Call records the end of a call.
@@ -128,21 +108,6 @@ func (r *Recorder) Transition(t Transition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.transitions = append(r.transitions, t)
-	if t.To == stateClosed {
-		delete(r.open, t.Target)
-	} else {
-		r.open[t.Target] = true
-	}
-	r.notClosed.Store(int64(len(r.open)))
-}
-
-// Live gives the numbers so far. It takes no lock of the recording side.
-func (r *Recorder) Live() Live {
-	good := r.good.Load() // before requests, so that it never exceeds them
-	return Live{
-		Requests: r.requests.Load(), Good: good,
-		P99: r.latency.Quantile(0.99), Breakers: r.notClosed.Load(),
-	}
 }
 
 // Finish gives a Run that holds copies of all records so far, sorted as Run says;

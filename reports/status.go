@@ -33,12 +33,11 @@ const (
 )
 
 // A sender is saturated when it started agent requests later than a tenth of their
-// median latency (and by more than its timers alone explain), or dropped more than
-// one in a thousand: then the bench was measured, not the agent.
+// median latency (and by more than its timers alone explain): then the bench was
+// measured, not the agent.
 const (
-	lagShare  = 0.1
-	lagFloor  = 10 * time.Millisecond
-	dropShare = 0.001
+	lagShare = 0.1
+	lagFloor = 10 * time.Millisecond
 )
 
 // ExitCode maps the status to the exit code of chaos. With strict, expectations that
@@ -182,9 +181,6 @@ func saturation(v *view) []string {
 	median := Percentile(v.latency[latencyKey{op: opRequest}], 0.5)
 	if lag > lagFloor && float64(lag) > lagShare*float64(median) {
 		reasons = append(reasons, fmt.Sprintf("%s, its lag p99 of %s is over a tenth of the median latency %s", where, duration(lag), duration(median)))
-	}
-	if scheduled := v.requests + v.run.Dropped; float64(v.run.Dropped) > dropShare*float64(scheduled) {
-		reasons = append(reasons, fmt.Sprintf("%s, it dropped %d of %d agent requests", where, v.run.Dropped, scheduled))
 	}
 	return reasons
 }
